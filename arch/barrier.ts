@@ -1,0 +1,22 @@
+import { Barrier, type DeviceMemory } from "./device_memory.ts";
+
+/**
+ * Memory barriers as virtio needs them (virtio 1.4, 6: VIRTIO_F_ORDER_PLATFORM). With ORDER_PLATFORM the device is
+ * ordered as the platform orders devices (`dma` barriers); without, it is another CPU (`smp` barriers). In the simulator a
+ * barrier orders nothing: it is recorded, and in the fast build it is inlined away.
+ */
+
+/** Loads before the barrier are done before loads after it. */
+export function readBarrier(memory: DeviceMemory, orderPlatform: boolean): void {
+  memory.barrier(orderPlatform ? Barrier.DmaRead : Barrier.SmpRead);
+}
+
+/** Stores before the barrier are visible before stores after it. */
+export function writeBarrier(memory: DeviceMemory, orderPlatform: boolean): void {
+  memory.barrier(orderPlatform ? Barrier.DmaWrite : Barrier.SmpWrite);
+}
+
+/** Also orders a store before a later load: between publishing and reading the other side's suppression. */
+export function generalBarrier(memory: DeviceMemory, orderPlatform: boolean): void {
+  memory.barrier(orderPlatform ? Barrier.DmaGeneral : Barrier.SmpGeneral);
+}

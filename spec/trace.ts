@@ -1,0 +1,42 @@
+/**
+ * What a machine says of itself while it runs. Both halves send the same records to one sink, so that a trace shows
+ * register accesses, ring bytes, notifications and interrupts in the order in which they happened.
+ */
+
+/** One record. `t` (virtual nanoseconds) is added by the sink. Addresses and values are numbers; a writer prints hex. */
+export type TraceEvent =
+  /** A load or store outside RAM, as seen by the guest. `dev` and `reg` when known. */
+  | { ev: "mmio_read" | "mmio_write"; addr: number; width: number; value: number; dev?: string; reg?: string }
+  | { ev: "port_read" | "port_write"; port: number; width: number; value: number; dev?: string; reg?: string }
+  | {
+    ev: "pci_cfg_read" | "pci_cfg_write";
+    bdf: string;
+    offset: number;
+    width: number;
+    value: number;
+    dev?: string;
+  }
+  /** A write to device-visible memory; `by` the driver or the device; `area` such as `virtio-rng queue 0 desc`. */
+  | { ev: "mem_write"; by: "driver" | "device"; addr: number; hex: string; area?: string }
+  | { ev: "barrier"; kind: string }
+  /** The driver told the device about a queue. */
+  | { ev: "notify"; dev: string; queue: number; data?: number }
+  /** An interrupt line changed, a message was sent, or a vector reached the CPU. */
+  | { ev: "irq_line"; line: number; level: boolean; dev?: string }
+  | { ev: "msi"; addr: number; data: number; dev?: string }
+  | { ev: "interrupt"; vector: number }
+  | { ev: "task_switch"; task: string }
+  /** Host input that entered the machine (recorded, so that a run can be repeated). */
+  | { ev: "input"; chardev: string; hex: string }
+  | { ev: "output"; chardev: string; hex: string }
+  /** An event under QEMU's own name (`virtqueue_pop`, `virtio_notify`, ...) with QEMU's arguments. */
+  | { ev: "qemu"; name: string; text: string };
+
+/** Where records go. Callers test `on` before they build a record, so that a machine without trace pays one branch. */
+export interface TraceSink {
+  readonly on: boolean;
+  emit(event: TraceEvent): void;
+}
+
+/** The sink of a machine without trace. */
+export const NO_TRACE: TraceSink = { on: false, emit: () => {} };
