@@ -1,0 +1,121 @@
+import { alignUp, hex, type PhysAddr, type VirtAddr } from "../arch/addresses.ts";
+import type { DeviceMemory } from "../arch/device_memory.ts";
+
+/** Bytes of a page: the granule of device memory. */
+export const PAGE_SIZE = 4096;
+
+/** Device memory cannot be given out or taken back as asked. */
+export class AllocError extends Error {
+  override name = "AllocError";
+}
+
+/** Where frames come from: `FrameAlloc` of `physicalmem.ts`, or an arena of a test. Addresses and lengths in bytes. */
+export interface FrameSource {
+  /** Contiguous frames, first fit. @throws {AllocError} when there are none. */
+  allocate(length: number): PhysAddr;
+  free(start: PhysAddr, length: number): void;
+}
+
+/**
+ * A piece of device-visible memory: contiguous in physical memory, seen through `memory` at `offset`.
+ * Freed by {@link DeviceBuffer.free} or `using`.
+ */
+export class DeviceBuffer implements Disposable {
+  declare readonly memory: DeviceMemory;
+  declare readonly offset: number;
+  declare readonly length: number;
+  declare readonly phys: PhysAddr;
+  declare readonly virt: VirtAddr;
+  declare readonly owner: string;
+  declare private readonly alloc: DeviceAlloc;
+
+  constructor(
+    alloc: DeviceAlloc,
+    memory: DeviceMemory,
+    offset: number,
+    length: number,
+    phys: PhysAddr,
+    virt: VirtAddr,
+    owner: string,
+  ) {
+    this.alloc = alloc;
+    this.memory = memory;
+    this.offset = offset;
+    this.length = length;
+    this.phys = phys;
+    this.virt = virt;
+    this.owner = owner;
+  }
+  free(): void {
+    this.alloc.free(this);
+  }
+  [Symbol.dispose](): void {
+    if (this.alloc.isLive(this)) this.alloc.free(this);
+  }
+}
+
+/**
+ * Gives out device-visible memory: whole pages, physically contiguous, zeroed, `virt = phys + offset` (Hermit's
+ * `DeviceAlloc`). The offset is 0, or in `careful` mode not, so that a forgotten translation shows at once.
+ */
+export class DeviceAlloc {
+  private readonly liveBuffers = new Map<number, DeviceBuffer>();
+
+  constructor(
+    readonly memory: DeviceMemory,
+    private readonly frames: FrameSource,
+    /** Added to a physical address to get the virtual one; a multiple of the page size. */
+    readonly offset: number = 0,
+    /** Written over freed memory, if given. */
+    private readonly poison?: number,
+  ) {}
+
+  /**
+   * Allocates `length` bytes, rounded up to whole pages.
+   *
+   * @param owner who asks, for the list of what is still allocated: `virtio-rng queue 0 desc`.
+   * @throws {AllocError} if `length` is not positive or no contiguous memory is left.
+   */
+  allocate(length: number, owner: string): DeviceBuffer {
+    if (!Number.isInteger(length) || length <= 0) {
+      throw new AllocError(`${owner}: cannot allocate ${length} bytes of device memory`);
+    }
+    const size = alignUp(length, PAGE_SIZE);
+    const phys = this.frames.allocate(size);
+    const offset = phys - this.memory.base;
+    this.memory.fill(offset, size, 0);
+    const virt = (phys + this.offset) as VirtAddr;
+    const buffer = new DeviceBuffer(this, this.memory, offset, length, phys, virt, owner);
+    this.liveBuffers.set(phys, buffer);
+    return buffer;
+  }
+
+  /** @throws {AllocError} for a buffer that is not (or no longer) allocated here. */
+  free(buffer: DeviceBuffer): void {
+    const live = this.liveBuffers.get(buffer.phys);
+    if (live !== buffer) {
+      const why = live === undefined
+        ? "is not allocated (freed twice, or foreign)"
+        : `belongs to ${live.owner}`;
+      throw new AllocError(`${buffer.owner}: memory at ${hex(buffer.phys)} ${why}`);
+    }
+    this.liveBuffers.delete(buffer.phys);
+    const size = alignUp(buffer.length, PAGE_SIZE);
+    if (this.poison !== undefined) this.memory.fill(buffer.offset, size, this.poison);
+    this.frames.free(buffer.phys, size);
+  }
+
+  isLive(buffer: DeviceBuffer): boolean {
+    return this.liveBuffers.get(buffer.phys) === buffer;
+  }
+
+  /** Hermit's `phys_addr_from`: right only for memory of this allocator. */
+  physAddrFrom(virt: VirtAddr): PhysAddr {
+    return (virt - this.offset) as PhysAddr;
+  }
+
+  /** What is still allocated, in order of address. */
+  live(): DeviceBuffer[] {
+    return [...this.liveBuffers.values()].sort((a, b) => a.phys - b.phys);
+  }
+}
