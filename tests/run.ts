@@ -1,0 +1,80 @@
+/**
+ * `deno task test`: everything that must hold before a change lands. Types, lint and format, then the tests under both
+ * transports, each with and without `careful` (a device memory offset that is not zero), with leak sanitizers.
+ *
+ * Arguments are handed to `deno test` (`deno task test --filter split`); with arguments the static checks are left out.
+ * Ends with a line `N passed, N failed, N skipped`; exit status 1 if anything failed.
+ */
+
+interface Counts {
+  passed: number;
+  failed: number;
+  ignored: number;
+}
+
+const deno = Deno.execPath();
+const TRANSPORTS = ["pci", "mmio"] as const;
+
+async function run(title: string, args: string[], env: Record<string, string>): Promise<string | undefined> {
+  console.log(`\n== ${title}`);
+  const child = new Deno.Command(deno, {
+    args,
+    env: { NO_COLOR: "1", ...env },
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stdout) {
+    Deno.stdout.writeSync(chunk);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  const { success } = await child.status;
+  if (!success) console.log(`== ${title}: failed`);
+  return success ? text : undefined;
+}
+
+/** The closing line of `deno test`: `ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)`. */
+function count(text: string): Counts {
+  const line = text.split("\n").findLast((l) => /\d+ passed/.test(l)) ?? "";
+  const number = (word: string) => Number(line.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0);
+  return { passed: number("passed"), failed: number("failed"), ignored: number("ignored") };
+}
+
+const total: Counts = { passed: 0, failed: 0, ignored: 0 };
+const extra = Deno.args;
+let ok = true;
+
+if (extra.length === 0) {
+  ok = await run("lint", ["lint", "--quiet"], {}) !== undefined && ok;
+  ok = await run("format", ["fmt", "--check", "--quiet"], {}) !== undefined && ok;
+  for (const transport of TRANSPORTS) {
+    ok = await run(`types, ${transport}`, ["check", "--quiet", "."], { DENO_CONDITIONS: transport }) !==
+        undefined && ok;
+  }
+}
+for (const transport of TRANSPORTS) {
+  for (const careful of ["0", "1"]) {
+    const title = `tests, ${transport}${careful === "1" ? ", careful" : ""}`;
+    const args = [
+      "test",
+      "-A",
+      "--no-check",
+      "--quiet",
+      "--parallel",
+      "--sanitize-ops",
+      "--sanitize-resources",
+      ...extra,
+    ];
+    const text = await run(title, args, { DENO_CONDITIONS: transport, CAREFUL: careful });
+    const counts = count(text ?? "");
+    if (text === undefined && counts.failed === 0) counts.failed = 1;
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.ignored += counts.ignored;
+    ok = text !== undefined && ok;
+  }
+}
+if (!ok && total.failed === 0) total.failed = 1;
+console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.ignored} skipped`);
+Deno.exit(ok ? 0 : 1);
