@@ -1,0 +1,2 @@
+/** The description of a machine; see `description/mod.ts`. */
+export * from "./description/mod.ts";
