@@ -5,7 +5,7 @@ import type { PhysAddr } from "../../../arch/addresses.ts";
  * `DENO_CONDITIONS=mmio` (Hermit: the cargo feature `pci`). Names are Hermit's.
  *
  * Each transport module exports: `TRANSPORT` ("pci" | "mmio"), `findDevices(ctx): VirtioDeviceLocation[]`,
- * `initDevice(location, ctx): UniCapsColl`.
+ * `mapDevice(location, ctx): UniCapsColl`.
  */
 
 /** One queue's registers; every method selects the queue first, as Hermit's do. */
@@ -83,4 +83,44 @@ export interface DevCfgSpace {
   writeU32(offset: number, value: number): void;
   /** Runs `read` until the generation before and after is the same (virtio 1.4, 2.5.1; 4.1.4.3.1). */
   consistent<T>(read: (cfg: DevCfgSpace) => T): T;
+}
+
+/** A virtio device that was found and may be driven. */
+export interface VirtioDeviceLocation {
+  /** Virtio device id (virtio 1.4, 5), whatever the transport's own id is. */
+  readonly deviceId: number;
+  /** `00:02.0`, or `0xfeb00e00`. */
+  readonly name: string;
+}
+
+/** What a driver wants to hear of. */
+export interface InterruptHandlers {
+  /** For the interrupt statistics: `virtio-console`. */
+  readonly name: string;
+  /** The configuration changed, or the device needs a reset. */
+  onConfig(): void;
+  /** One entry for each queue that may interrupt. */
+  readonly queues: readonly { readonly index: number; onUsed(): void }[];
+}
+
+/** How a device interrupts (Hermit: `Msix(table)` or `IsrStatus`). */
+export interface InterruptCapability {
+  /** What is in force; before `connect` what the device could do. */
+  readonly kind: "Msix" | "IsrStatus";
+  /**
+   * Connects the handlers. Called after FEATURES_OK and before the queues are enabled (virtio 1.4, 4.1.5.1.2). Where
+   * vectors are refused the device falls back to fewer vectors, then to its line.
+   *
+   * @throws {VirtioError} if no interrupt can be had.
+   */
+  connect(handlers: InterruptHandlers): void;
+}
+
+/** All of one device that a driver needs (Hermit's name). */
+export interface UniCapsColl {
+  readonly comCfg: ComCfg;
+  readonly notifCfg: NotifCfg;
+  /** Undefined where the device has no configuration of its own. */
+  readonly devCfg: DevCfgSpace | undefined;
+  readonly interrupt: InterruptCapability;
 }
