@@ -15,6 +15,16 @@ export interface Chardev {
   /** The guest wrote. */
   write(bytes: Uint8Array): void;
   attach(frontend: ChardevFrontend): void;
-  /** The front end can take more again: deliver what waits. */
+  /** The front end can take more again: deliver the rest of the piece that waits. */
   acceptInput(): void;
+  /**
+   * Whether input can still reach a front end: more may be read, or a piece waits that can be taken. Absent: never any.
+   * Input enters the machine in pieces (a line, what was typed at once) and only through {@link deliver}, which the
+   * machine calls when the guest idles: so the same input gives the same run, however the host chops it up.
+   */
+  readonly inputOpen?: boolean;
+  /** Gives the next piece to the front end; false if there is none or it takes nothing now. */
+  deliver?(): boolean;
+  /** Resolves when {@link deliver} is worth another try: a piece arrived, or the input ended. */
+  inputReady?(): Promise<void>;
 }

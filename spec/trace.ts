@@ -17,7 +17,15 @@ export type TraceEvent =
     dev?: string;
   }
   /** A write to device-visible memory; `by` the driver or the device; `area` such as `virtio-rng queue 0 desc`. */
-  | { ev: "mem_write"; by: "driver" | "device"; addr: number; hex: string; area?: string }
+  | {
+    ev: "mem_write";
+    by: "driver" | "device";
+    addr: number;
+    hex: string;
+    area?: string;
+    /** A fill: the bytes of `hex` this many times. */
+    repeat?: number;
+  }
   | { ev: "barrier"; kind: string }
   /** The driver told the device about a queue. */
   | { ev: "notify"; dev: string; queue: number; data?: number }
