@@ -1,0 +1,68 @@
+import type { Interrupts } from "../arch/interrupts.ts";
+import type { PageTables } from "../arch/paging.ts";
+import type { Platform } from "../arch/platform.ts";
+import type { Drivers } from "../drivers/mod.ts";
+import type { DeviceAlloc } from "../mm/device_alloc.ts";
+import type { DeviceHeap } from "../mm/device_heap.ts";
+import type { FrameAlloc } from "../mm/physicalmem.ts";
+import type { Console } from "./console.ts";
+import type { Env } from "./env.ts";
+import type { Executor } from "./executor.ts";
+import type { KernelLog } from "./log.ts";
+
+/** Port of QEMU's isa-debug-exit device as Hermit's CI places it. */
+const DEBUG_EXIT_PORT = 0xf4;
+
+/** All that a running kernel consists of. What Hermit keeps in statics is a field here: several kernels live in one process. */
+export interface KernelParts {
+  readonly platform: Platform;
+  readonly log: KernelLog;
+  readonly env: Env;
+  readonly frames: FrameAlloc;
+  readonly paging: PageTables;
+  readonly deviceAlloc: DeviceAlloc;
+  readonly indirect: DeviceHeap;
+  readonly interrupts: Interrupts;
+  readonly executor: Executor;
+  readonly console: Console;
+  readonly drivers: Drivers;
+  readonly transport: string;
+}
+
+/** A booted kernel; {@link run} is its main loop. */
+export class Kernel {
+  private down = false;
+
+  constructor(readonly parts: KernelParts) {}
+
+  /**
+   * Runs tasks until the machine has ended; then the exit status. Between tasks interrupts are taken; with nothing to
+   * do the CPU is halted until the next interrupt or timer.
+   */
+  async run(): Promise<number> {
+    const { platform, interrupts, executor } = this.parts;
+    while (platform.exitCode === undefined) {
+      interrupts.poll();
+      executor.runReady();
+      if (platform.exitCode !== undefined) break;
+      if (interrupts.poll() > 0 || executor.hasReady()) continue;
+      const woken = platform.idle(executor.nextDeadline());
+      if (woken !== undefined) await woken;
+    }
+    return platform.exitCode;
+  }
+
+  /**
+   * Ends the machine as Hermit does: through isa-debug-exit where there is one (QEMU then ends with
+   * `2 * value + 1`: 3 for success), else by powering off with `code`.
+   */
+  shutdown(code: number): void {
+    if (this.down) return;
+    this.down = true;
+    const { platform, console, log } = this.parts;
+    log.info("shutdown", `Shutting down, exit code ${code}`);
+    console.flush();
+    platform.portWrite(DEBUG_EXIT_PORT, 4, code === 0 ? 1 : code % 2 === 1 ? (code - 1) / 2 : 0);
+    if (platform.exitCode === undefined) platform.powerOff(code);
+  }
+}
