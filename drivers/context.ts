@@ -12,7 +12,7 @@ export interface Log {
   trace(message: string): void;
 }
 
-/** How a line signals: PCI INTx is level triggered, active low (PCI 3.0, 2.2.6); virtio-mmio is edge, active high. */
+/** How a line signals: PCI INTx is level triggered, active low (PCI 3.0, 2.2.6); virtio-mmio is level, active high. */
 export interface LineMode {
   readonly trigger: "level" | "edge";
   readonly polarity: "high" | "low";

@@ -49,7 +49,7 @@ function initDevice(location: VirtioDeviceLocation, ctx: DriverContext, drivers:
       const driver = start(
         "rng",
         location,
-        () => VirtioRngDriver.initDev(mapDevice(location, ctx), ctx, location),
+        () => VirtioRngDriver.initDev(mapDevice(location, ctx), ctx),
       );
       drivers.rng.push(driver);
       drivers.all.push(driver.device);
@@ -60,7 +60,7 @@ function initDevice(location: VirtioDeviceLocation, ctx: DriverContext, drivers:
       const driver = start(
         "console",
         location,
-        () => VirtioConsoleDriver.initDev(mapDevice(location, ctx), ctx, location),
+        () => VirtioConsoleDriver.initDev(mapDevice(location, ctx), ctx),
       );
       drivers.console.push(driver);
       drivers.all.push(driver.device);

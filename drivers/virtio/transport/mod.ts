@@ -118,6 +118,7 @@ export interface InterruptCapability {
 
 /** All of one device that a driver needs (Hermit's name). */
 export interface UniCapsColl {
+  readonly location: VirtioDeviceLocation;
   readonly comCfg: ComCfg;
   readonly notifCfg: NotifCfg;
   /** Undefined where the device has no configuration of its own. */
