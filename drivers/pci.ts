@@ -170,4 +170,5 @@ export function printInformation(devices: readonly PciDevice[], log: Log): void 
     );
   }
   log.info("=".repeat(70));
+  log.info("");
 }

@@ -70,6 +70,7 @@ function printInformation(registers: IoMemory, deviceId: number, ctx: DriverCont
   entry("Interrupt status", upper(MmioReg.INTERRUPT_STATUS));
   entry("Device status", upper(MmioReg.STATUS));
   log.info("=".repeat(70));
+  log.info("");
 }
 
 /** Feature words that virtio-mmio devices of QEMU have; others must not be selected. */
