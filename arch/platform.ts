@@ -44,7 +44,7 @@ export interface Platform {
   /** Where the guest half sends what it does (ring writes, task switches). */
   readonly trace: TraceSink;
 
-  /** Loads outside RAM. Nothing there: all ones. */
+  /** Loads outside RAM. Nothing there: 0, as QEMU answers (a bus that floats would give all ones). */
   mmioRead(address: PhysAddr, width: Width): number;
   /** Stores outside RAM. Nothing there: dropped. */
   mmioWrite(address: PhysAddr, width: Width, value: number): void;
@@ -74,7 +74,4 @@ export interface Platform {
   readonly exitCode: number | undefined;
 }
 
-/** The guest waits, no event is due and no host input can arrive: it would wait for ever. */
-export class DeadlockError extends Error {
-  override name = "DeadlockError";
-}
+export { DeadlockError } from "../spec/deadlock.ts";

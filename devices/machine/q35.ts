@@ -1,0 +1,132 @@
+import type { AddressSpace, Mapping } from "../bus.ts";
+import { PciBus } from "../pci/mod.ts";
+import { type Board, type BoardContext, IO_APIC_PCI_PINS } from "./board.ts";
+import { ChipsetFunction, touches } from "./chipset.ts";
+import { CONFIG_PORTS, ConfigPorts, Ecam } from "./pci_host.ts";
+import { PirqRouter } from "./pirq.ts";
+
+const PCIEXBAR = 0x60;
+/** PIRQ[A-D] at 0x60, PIRQ[E-H] at 0x68: bit 7 off, low bits an ISA interrupt (ICH9 datasheet, 13.1.17). */
+const PIRQ_ROUTE = [0x60, 0x61, 0x62, 0x63, 0x68, 0x69, 0x6a, 0x6b];
+/** Bytes of ECAM by PCIEXBAR's length field: 256, 128 or 64 buses. */
+const ECAM_SIZES = [0x1000_0000, 0x800_0000, 0x400_0000];
+
+/**
+ * Which PIRQ line INTA to INTD of a slot goes to: slots 0 to 24 go round E to H, 25 to 31 take A to D in order as the
+ * ICH9's own device registers say after reset, 30 takes E to H (QEMU's ich9_cc_init; seen over qtest).
+ */
+export function q35Pirq(slot: number, intx: number): number {
+  if (slot < 25) return (slot + intx) % 4 + 4;
+  return slot === 30 ? intx + 4 : intx;
+}
+
+/**
+ * `-machine q35`: MCH host bridge at 0:0.0 with ECAM, ICH9 at 0:1f (LPC, AHCI, SMBus), PIRQ lines A to H at pins 16 to 23.
+ */
+export function q35(ctx: BoardContext): Board {
+  const bus = new PciBus(ctx.pciMemory, ctx.pciPorts, ctx.trace);
+  const pirqs = new PirqRouter(8, q35Pirq, (pirq) => {
+    ctx.ioapic.setPin(IO_APIC_PCI_PINS + pirq, pirqs.level(pirq));
+    routeIsa(pirq);
+  });
+  const ecam = new EcamWindow(ctx.memory, bus);
+  const mch = new ChipsetFunction("mch", {
+    vendor: 0x8086,
+    device: 0x29c0,
+    revision: 0,
+    classCode: 0x06_0000,
+  }, {
+    registers: [[0x50, 0x10], [PCIEXBAR, 0xb000_0000], [0x9c, 0x0038_0200]],
+    writable: [[0x50, 0xffff_0010], [0x9c, 0xff00_2000]],
+    onWrite: (fn, offset, width) => {
+      if (touches(offset, width, PCIEXBAR, 8)) ecam.update(fn.register(PCIEXBAR), fn.register(PCIEXBAR + 4));
+    },
+  });
+  const lpc = new ChipsetFunction("ICH9-LPC", lpcIds, {
+    registers: [[0x40, 1], [0x60, 0x8080_8080], [0x68, 0x8080_8080]],
+    writable: [[0x40, 0xff87], [0xa0, 0xffff_ffef]],
+    onWrite: (_, offset, width) => {
+      if (touches(offset, width, 0x60, 12)) { for (let i = 0; i < 8; i++) routeIsa(i); }
+    },
+  });
+  // The same line also reaches an ISA interrupt where the guest routed it to one.
+  const routeIsa = (pirq: number) => {
+    const route = lpc.config[PIRQ_ROUTE[pirq]];
+    if ((route & 0x80) !== 0) return;
+    const irq = route & 0xf;
+    const level = PIRQ_ROUTE.some((at, i) => lpc.config[at] === irq && pirqs.level(i));
+    ctx.ioapic.setPin(irq, level);
+  };
+  bus.add(mch, 0);
+  bus.add(lpc, 31, 0);
+  const has = (name: string) => ctx.desc.machineProps[name] !== "off";
+  if (has("sata")) bus.add(new ChipsetFunction("ich9-ahci", ahciIds, ahciConfig), 31, 2);
+  if (has("smbus")) bus.add(new ChipsetFunction("ICH9-SMB", smbIds, smbConfig), 31, 3);
+  ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus));
+  return {
+    pci: {
+      bus,
+      name: "pcie.0",
+      intx: (slot) => pirqs.line(slot),
+      firstSlot: 1,
+      defaultDevices: ["VGA", "e1000e"],
+    },
+    commandLine: () => ctx.desc.append,
+    mmioSlots: [],
+  };
+}
+
+/** The ECAM window, which follows PCIEXBAR: bit 0 on, bits 2:1 the length. */
+class EcamWindow {
+  private mapping: Mapping | undefined;
+  constructor(private readonly memory: AddressSpace, private readonly bus: PciBus) {}
+
+  update(low: number, high: number): void {
+    this.mapping?.remove();
+    this.mapping = undefined;
+    const size = ECAM_SIZES[(low >>> 1) & 3];
+    if ((low & 1) === 0 || size === undefined) return;
+    // Bits 35 down to the length's size are the base.
+    const base = (high & 0xf) * 2 ** 32 + ((low & -size) >>> 0);
+    this.mapping = this.memory.map(base, size, new Ecam(this.bus));
+  }
+}
+
+const MULTIFUNCTION = 0x80;
+const lpcIds = {
+  vendor: 0x8086,
+  device: 0x2918,
+  revision: 2,
+  classCode: 0x06_0100,
+  headerType: MULTIFUNCTION,
+};
+const ahciIds = {
+  vendor: 0x8086,
+  device: 0x2922,
+  revision: 2,
+  classCode: 0x01_0601,
+  headerType: MULTIFUNCTION,
+  interruptPin: 1,
+};
+const ahciConfig = {
+  registers: [[0x04, 0x0010_0000], [0x20, 1], [0x34, 0x80], [0x80, 0x0080_a805], [0x90, 0x40], [
+    0xa8,
+    0x0010_0012,
+  ], [
+    0xac,
+    0x48,
+  ]],
+  writable: [[0x20, 0xffff_ffe0], [0x24, 0xffff_f000], [0x80, 0x0001_0000], [0x84, 0xffff_fffc], [0xa8, 0], [
+    0xac,
+    0,
+  ]],
+} as const;
+const smbIds = {
+  vendor: 0x8086,
+  device: 0x2930,
+  revision: 2,
+  classCode: 0x0c_0500,
+  headerType: MULTIFUNCTION,
+  interruptPin: 1,
+};
+const smbConfig = { registers: [[0x20, 1]], writable: [[0x20, 0xffff_ffc0], [0x40, 0xffff_fff7]] } as const;
