@@ -7,3 +7,6 @@ export * from "./platform.ts";
 export * from "./device_memory.ts";
 export * from "./barrier.ts";
 export * from "./io_memory.ts";
+export * from "./paging.ts";
+export * from "./interrupts.ts";
+export * from "./ports.ts";
