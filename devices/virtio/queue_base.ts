@@ -1,0 +1,322 @@
+import type { GuestMemory } from "../guest_memory.ts";
+import { Chain } from "./chain.ts";
+import { Rule } from "./queue_rules.ts";
+
+/** QEMU's VIRTQUEUE_MAX_SIZE: the most segments a chain may have. */
+export const MAX_SEGMENTS = 1024;
+
+/** Where a queue lies and what was negotiated for it. */
+export interface DeviceQueueConfig {
+  /** Descriptors: 1 to 32768; a split queue need not be a power of two (QEMU takes any size). */
+  readonly size: number;
+  /** Guest-physical addresses: descriptor area, driver area (available ring), device area (used ring). */
+  readonly desc: number;
+  readonly driver: number;
+  readonly device: number;
+  /** RING_PACKED, EVENT_IDX, INDIRECT_DESC, IN_ORDER as negotiated. As in QEMU, INDIRECT is honoured even without. */
+  readonly packed: boolean;
+  readonly eventIdx: boolean;
+  readonly indirect: boolean;
+  readonly inOrder: boolean;
+  /** For messages: `virtio-rng queue 0`. */
+  readonly name: string;
+  /** Most segments of a chain; QEMU's 1024 if not given. */
+  readonly maxSize?: number;
+}
+
+/**
+ * The driver broke the ring. The front end marks the device NEEDS_RESET and raises the config interrupt, as QEMU's
+ * `virtio_error` does; the queue gives out nothing more.
+ */
+export class DeviceQueueError extends Error {
+  override name = "DeviceQueueError";
+  /** Which queue: `virtio-rng queue 0`. */
+  declare readonly queue: string;
+  /** What was found. */
+  declare readonly found: string;
+  /** The rule, with its section: `virtio 1.4, 2.7.5.3: ...`. */
+  declare readonly rule: string;
+  /** What QEMU prints, where it has words for it. */
+  declare readonly qemu: string | undefined;
+
+  constructor(queue: string, found: string, rule: string, qemu?: string) {
+    super(`${queue}: ${found} (${rule})${qemu === undefined ? "" : `; QEMU: "${qemu}"`}`);
+    this.queue = queue;
+    this.found = found;
+    this.rule = rule;
+    this.qemu = qemu;
+  }
+}
+
+/** A queue's state, for people. Indices as QEMU names them. */
+export interface DeviceQueueSnapshot {
+  readonly kind: "split" | "packed";
+  readonly name: string;
+  readonly size: number;
+  readonly broken: string | undefined;
+  readonly notification: boolean;
+  readonly indices: Record<string, number>;
+  readonly inFlight: readonly { id: number; descriptors: number; readable: number; writable: number }[];
+}
+
+/** How many bytes wait for the device, up to the limits asked for. */
+export interface AvailBytes {
+  readonly in: number;
+  readonly out: number;
+}
+
+/**
+ * The device's side of a virtqueue. It behaves as QEMU 7.2's (`virtqueue_pop`, `virtqueue_fill`, `virtqueue_flush`),
+ * but refuses what makes QEMU hang.
+ */
+export abstract class DeviceQueue {
+  declare readonly memory: GuestMemory;
+  declare readonly name: string;
+  declare readonly size: number;
+  /** Why the queue gives out nothing more. */
+  declare broken: DeviceQueueError | undefined;
+  declare protected readonly maxSegments: number;
+  declare protected readonly eventIdx: boolean;
+  declare protected readonly inOrder: boolean;
+  /** Guest-physical address of the descriptor area: stands for QEMU's pointers in a trace. */
+  declare protected readonly descAddr: number;
+  /** Ring descriptors popped and not pushed (split: chains). */
+  declare protected inuse: number;
+  /** Entries filled and not yet flushed. */
+  declare protected filled: number;
+  declare protected notification: boolean;
+  /** Every chain object ever made, and those of them free now (the first `freeCount`). */
+  declare private readonly chains: Chain[];
+  declare private readonly free: Chain[];
+  declare private freeCount: number;
+  /** IN_ORDER: the oldest and the newest chain in flight. */
+  declare private oldest: Chain | undefined;
+  declare private newest: Chain | undefined;
+
+  constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
+    this.memory = memory;
+    this.name = cfg.name;
+    this.size = cfg.size;
+    this.broken = undefined;
+    this.maxSegments = cfg.maxSize ?? MAX_SEGMENTS;
+    this.eventIdx = cfg.eventIdx;
+    this.inOrder = cfg.inOrder;
+    this.descAddr = cfg.desc;
+    this.inuse = 0;
+    this.filled = 0;
+    this.notification = true;
+    this.chains = [];
+    this.free = [];
+    this.freeCount = 0;
+    this.oldest = undefined;
+    this.newest = undefined;
+    if (!Number.isInteger(cfg.size) || cfg.size < 1 || cfg.size > 32768) {
+      throw new RangeError(`${cfg.name}: queue size ${cfg.size}, expected 1 to 32768`);
+    }
+  }
+
+  /**
+   * The next chain the driver made available, or undefined.
+   *
+   * @throws {DeviceQueueError} if the driver broke a rule; the queue is then `broken` and gives out nothing more.
+   */
+  abstract pop(): Chain | undefined;
+  /**
+   * Writes a used entry that the driver does not see before {@link flush}. `written`: bytes, as the driver is told. With
+   * IN_ORDER it waits for chains popped earlier.
+   */
+  fill(chain: Chain, written: number): void {
+    if (!chain.inFlight || chain.done) this.notInFlight(chain);
+    if (this.memory.trace.on) this.traceFill(chain, written);
+    if (!this.inOrder) {
+      this.put(chain, written);
+      return;
+    }
+    chain.done = true;
+    chain.doneLength = written;
+    while (this.oldest !== undefined && this.oldest.done) {
+      const oldest = this.oldest;
+      this.dequeue();
+      this.put(oldest, oldest.doneLength);
+    }
+  }
+  /** Writes the used entry and frees the chain object. */
+  protected abstract put(chain: Chain, written: number): void;
+  /** Shows the driver what was filled. */
+  abstract flush(): void;
+  /** `fill` and `flush`: gives one chain back. With IN_ORDER it waits for chains popped earlier. */
+  abstract push(chain: Chain, written: number): void;
+  /** Whether the driver wants an interrupt for what was flushed since the last question (which this remembers). */
+  abstract shouldInterrupt(): boolean;
+  /** Asks the driver for notifications, or not. After asking, look again with {@link hasAvail}. */
+  abstract setNotification(on: boolean): void;
+  /** Whether a chain waits. */
+  abstract hasAvail(): boolean;
+  /**
+   * How many bytes wait, without popping (QEMU's `virtqueue_get_avail_bytes`): stops counting when both limits are met.
+   *
+   * @throws {DeviceQueueError} as `pop`.
+   */
+  abstract availBytes(maxIn: number, maxOut: number): AvailBytes;
+  abstract snapshot(): DeviceQueueSnapshot;
+
+  /** A free chain object. */
+  protected take(id: number): Chain {
+    let chain: Chain;
+    if (this.freeCount > 0) {
+      chain = this.free[--this.freeCount];
+    } else {
+      chain = new Chain(this.memory);
+      this.chains.push(chain);
+      this.free.push(chain);
+    }
+    chain.begin(id);
+    chain.inFlight = true;
+    return chain;
+  }
+  /** The chain was used (or never got out): its object is free again. */
+  protected recycle(chain: Chain): void {
+    chain.inFlight = false;
+    if (chain.bounced) {
+      chain.bounced = false;
+      this.memory.releaseBounce();
+    }
+    this.free[this.freeCount++] = chain;
+  }
+  /** A model gives back what it does not have. Its own mistake, not the driver's. */
+  private notInFlight(chain: Chain): never {
+    throw new Error(`${this.name}: chain ${chain.id} pushed, but it is not in flight (pushed twice?)`);
+  }
+  /** IN_ORDER: remembers when a chain was popped. */
+  protected enqueue(chain: Chain): void {
+    chain.newer = undefined;
+    chain.done = false;
+    if (this.newest === undefined) this.oldest = chain;
+    else this.newest.newer = chain;
+    this.newest = chain;
+  }
+  /** IN_ORDER: takes the oldest chain off the list. */
+  private dequeue(): void {
+    const chain = this.oldest!;
+    this.oldest = chain.newer;
+    if (this.oldest === undefined) this.newest = undefined;
+    chain.newer = undefined;
+    chain.done = false;
+  }
+
+  /** Adds a segment that is not wholly RAM, if QEMU would map it. */
+  protected outside(chain: Chain, lo: number, hi: number, length: number): void {
+    const address = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);
+    const before = chain.bounced;
+    if (!before && this.memory.takeBounce(address, length)) {
+      chain.bounced = true;
+      return;
+    }
+    const found = `buffer at ${hexOf(address)}, length ${length}, lies outside guest memory`;
+    this.fail(chain, found, Rule.address, "virtio: bogus descriptor or out of resources");
+  }
+  protected full(): never {
+    this.fail(undefined, `${this.inuse} chains are in flight already`, Rule.inUse, "Virtqueue size exceeded");
+  }
+  protected badHead(head: number): never {
+    const found = `the head of a chain is descriptor ${head}, the queue has ${this.size}`;
+    this.fail(undefined, found, Rule.head, `Guest says index ${head} is available`);
+  }
+  protected badNext(chain: Chain | undefined, next: number, max: number): never {
+    this.fail(chain, `next is ${next} in a table of ${max} descriptors`, Rule.next, `Desc next is ${next}`);
+  }
+  protected badTable(chain: Chain | undefined, length: number): never {
+    const found = `an indirect table of ${length} bytes`;
+    this.fail(chain, found, Rule.table, "Invalid size for indirect buffer table");
+  }
+  protected lostTable(chain: Chain | undefined, length: number): never {
+    const found = `an indirect table of ${length} bytes outside guest memory`;
+    this.fail(chain, found, Rule.tableAddress, "Cannot map indirect buffer");
+  }
+  protected looped(chain: Chain | undefined): never {
+    this.fail(chain, "a chain has more descriptors than its table", Rule.loop, "Looped descriptor");
+  }
+  protected badOrder(chain: Chain): never {
+    const found = "a buffer to read follows one to write";
+    this.fail(chain, found, Rule.order, "Incorrect order for descriptors");
+  }
+  protected zeroSized(chain: Chain): never {
+    this.fail(chain, "a buffer of length 0", Rule.zero, "virtio: zero sized buffers are not allowed");
+  }
+  protected tooLong(chain: Chain): never {
+    const found = `a chain of more than ${this.maxSegments} buffers`;
+    this.fail(chain, found, Rule.segments, "virtio: too many write descriptors in indirect table");
+  }
+  /** The driver broke a rule: breaks the queue and throws. */
+  protected fail(chain: Chain | undefined, found: string, rule: string, qemu?: string): never {
+    if (chain !== undefined) this.recycle(chain);
+    const error = new DeviceQueueError(this.name, found, rule, qemu);
+    this.broken = error;
+    throw error;
+  }
+  protected tracePop(chain: Chain): void {
+    this.memory.trace.emit({
+      ev: "qemu",
+      name: "virtqueue_pop",
+      text: `vq ${hexOf(this.descAddr)} elem ${
+        this.elem(chain)
+      } in_num ${chain.inNum} out_num ${chain.outNum}`,
+    });
+  }
+  private traceFill(chain: Chain, written: number): void {
+    this.memory.trace.emit({
+      ev: "qemu",
+      name: "virtqueue_fill",
+      text: `vq ${hexOf(this.descAddr)} elem ${this.elem(chain)} len ${written} idx ${this.filled}`,
+    });
+  }
+  protected traceFlush(count: number): void {
+    this.memory.trace.emit({
+      ev: "qemu",
+      name: "virtqueue_flush",
+      text: `vq ${hexOf(this.descAddr)} count ${count}`,
+    });
+  }
+  protected flying(): DeviceQueueSnapshot["inFlight"] {
+    return this.chains.filter((c) => c.inFlight).map((c) => ({
+      id: c.id,
+      descriptors: c.descriptors,
+      readable: c.readableLength,
+      writable: c.writableLength,
+    }));
+  }
+  /** A stand-in for QEMU's element pointer that is the same in every run: the address of the descriptor it names. */
+  private elem(chain: Chain): string {
+    return hexOf(this.descAddr + chain.id * 16);
+  }
+}
+
+/** `0x1f000`. */
+export function hexOf(value: number): string {
+  return "0x" + value.toString(16);
+}
+
+/**
+ * Finds a ring's area, which must lie in one region of guest memory.
+ *
+ * @throws {DeviceQueueError} if it does not: QEMU cannot map it either.
+ */
+export function mapArea(
+  memory: GuestMemory,
+  cfg: DeviceQueueConfig,
+  area: "desc" | "driver" | "device",
+  length: number,
+): { view: DataView; offset: number } {
+  const address = cfg[area];
+  const offset = memory.locate(address | 0, Math.floor(address / 0x1_0000_0000) | 0, length);
+  if (offset < 0 || !Number.isInteger(offset)) {
+    const qemu = { desc: "Cannot map desc", driver: "Cannot map avail", device: "Cannot map used" }[area];
+    throw new DeviceQueueError(
+      cfg.name,
+      `${area} area at ${hexOf(address)}, length ${length}, lies outside guest memory`,
+      "virtio 1.4, 4.1.4.3.2: the driver writes the addresses of its queue",
+      qemu,
+    );
+  }
+  return { view: memory.current, offset };
+}

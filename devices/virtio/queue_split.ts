@@ -1,0 +1,283 @@
+import type { GuestMemory } from "../guest_memory.ts";
+import {
+  Avail,
+  AVAIL_F_NO_INTERRUPT,
+  availSize,
+  DESC_SIZE,
+  DescF,
+  needEvent,
+  SplitDesc,
+} from "../../spec/mod.ts";
+import { Used, USED_F_NO_NOTIFY, usedSize } from "../../spec/mod.ts";
+import type { Chain } from "./chain.ts";
+import {
+  type AvailBytes,
+  DeviceQueue,
+  type DeviceQueueConfig,
+  type DeviceQueueSnapshot,
+  mapArea,
+} from "./queue_base.ts";
+import { Rule } from "./queue_rules.ts";
+
+/** The device's side of a split virtqueue (virtio 1.4, 2.7). */
+export class SplitDeviceQueue extends DeviceQueue {
+  /** Where the three areas are: a view of their region, and the offset in it. */
+  declare private readonly descView: DataView;
+  declare private readonly desc: number;
+  declare private readonly availView: DataView;
+  declare private readonly avail: number;
+  declare private readonly usedView: DataView;
+  declare private readonly used: number;
+  declare private readonly deviceAddr: number;
+  /** Free-running: the next entry to take; written by nobody else. */
+  declare private lastAvail: number;
+  /** `lastAvail % size`, kept beside it. */
+  declare private availSlot: number;
+  /** The driver's avail.idx when last read. */
+  declare private shadowAvail: number;
+  /** Free-running: what used.idx shows the driver. */
+  declare private usedIdx: number;
+  declare private usedSlot: number;
+  /** used.idx at the last {@link shouldInterrupt}; not valid before the first. */
+  declare private signalledUsed: number;
+  declare private signalledValid: boolean;
+
+  constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
+    super(memory, cfg);
+    const desc = mapArea(memory, cfg, "desc", DESC_SIZE * cfg.size);
+    const avail = mapArea(memory, cfg, "driver", availSize(cfg.size));
+    const used = mapArea(memory, cfg, "device", usedSize(cfg.size));
+    this.descView = desc.view;
+    this.desc = desc.offset;
+    this.availView = avail.view;
+    this.avail = avail.offset;
+    this.usedView = used.view;
+    this.used = used.offset;
+    this.deviceAddr = cfg.device;
+    this.lastAvail = 0;
+    this.availSlot = 0;
+    this.shadowAvail = 0;
+    this.usedIdx = 0;
+    this.usedSlot = 0;
+    this.signalledUsed = 0;
+    this.signalledValid = false;
+  }
+
+  override pop(): Chain | undefined {
+    const last = this.lastAvail;
+    if (this.shadowAvail === last && !this.refresh()) return undefined;
+    if (this.broken !== undefined) return undefined;
+    if (this.inuse >= this.size) {
+      this.full();
+    }
+    const slot = this.availSlot;
+    const head = this.availView.getUint16(this.avail + Avail.RING + 2 * slot, true);
+    if (head >= this.size) this.badHead(head);
+    const next = (last + 1) & 0xffff;
+    this.lastAvail = next;
+    // 65536 is no multiple of an odd size: idx % size starts anew where the index wraps.
+    this.availSlot = next === 0 || slot + 1 === this.size ? 0 : slot + 1;
+    if (this.eventIdx && this.notification) this.writeAvailEvent(next);
+
+    const chain = this.take(head);
+    let view = this.descView;
+    let at = this.desc + head * DESC_SIZE;
+    let flags = view.getUint16(at + SplitDesc.FLAGS, true);
+    let table = this.desc;
+    let max = this.size;
+    let indirect = false;
+    for (let count = 1;; count++) {
+      // At the head, or behind other descriptors (virtio 1.4, 2.7.5.3.2); within a table the flag means nothing, as in QEMU.
+      if ((flags & DescF.INDIRECT) !== 0 && !indirect) {
+        indirect = true;
+        const length = view.getUint32(at + SplitDesc.LEN, true);
+        if (length === 0 || length % DESC_SIZE !== 0) this.badTable(chain, length);
+        table = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
+        if (table < 0) this.lostTable(chain, length);
+        view = this.memory.current;
+        max = length / DESC_SIZE;
+        count = 1;
+        at = table;
+        flags = view.getUint16(at + SplitDesc.FLAGS, true);
+      }
+      const lo = view.getInt32(at, true);
+      const hi = view.getInt32(at + 4, true);
+      const length = view.getUint32(at + SplitDesc.LEN, true);
+      const writable = (flags & DescF.WRITE) !== 0;
+      if (!writable && chain.inNum > 0) this.badOrder(chain);
+      if (length === 0) this.zeroSized(chain);
+      if (chain.outNum + chain.inNum === this.maxSegments) this.tooLong(chain);
+      if (!this.memory.coversSplit(lo, hi, length)) this.outside(chain, lo, hi, length);
+      if (count > max) this.looped(chain);
+      chain.add(lo, hi, length, writable);
+      if ((flags & DescF.NEXT) === 0) break;
+      const i = view.getUint16(at + SplitDesc.NEXT, true);
+      if (i >= max) this.badNext(chain, i, max);
+      at = table + i * DESC_SIZE;
+      flags = view.getUint16(at + SplitDesc.FLAGS, true);
+    }
+    this.inuse++;
+    if (this.inOrder) this.enqueue(chain);
+    if (this.memory.trace.on) this.tracePop(chain);
+    return chain;
+  }
+
+  override flush(): void {
+    const count = this.filled;
+    if (count === 0) return;
+    this.filled = 0;
+    if (this.broken !== undefined) return;
+    const idx = (this.usedIdx + count) & 0xffff;
+    // virtio 1.4, 2.7.8.2: the entries stand in memory before idx shows them; JavaScript keeps program order.
+    this.usedView.setUint16(this.used + Used.IDX, idx, true);
+    // A whole round since the last question: the difference no longer tells what is new.
+    if (((idx - this.signalledUsed) << 16 >> 16) < count) this.signalledValid = false;
+    this.usedIdx = idx;
+    if (this.memory.trace.on) {
+      this.memory.traceWrite(this.deviceAddr + Used.IDX, 2, `${this.name} used`);
+      this.traceFlush(count);
+    }
+  }
+
+  override push(chain: Chain, written: number): void {
+    this.fill(chain, written);
+    this.flush();
+  }
+
+  override shouldInterrupt(): boolean {
+    if (this.broken !== undefined) return false;
+    if (!this.eventIdx) {
+      return (this.availView.getUint16(this.avail + Avail.FLAGS, true) & AVAIL_F_NO_INTERRUPT) === 0;
+    }
+    const valid = this.signalledValid;
+    const old = this.signalledUsed;
+    this.signalledValid = true;
+    this.signalledUsed = this.usedIdx;
+    const event = this.availView.getUint16(this.avail + Avail.RING + 2 * this.size, true);
+    return !valid || needEvent(event, this.usedIdx, old);
+  }
+
+  override setNotification(on: boolean): void {
+    this.notification = on;
+    if (this.eventIdx) {
+      // Off: the event stays where it is, and the driver's index passes it at most once in 65536.
+      if (!on) return;
+      this.shadowAvail = this.availView.getUint16(this.avail + Avail.IDX, true);
+      this.writeAvailEvent(this.shadowAvail);
+      return;
+    }
+    const flags = this.usedView.getUint16(this.used, true);
+    this.usedView.setUint16(this.used, on ? flags & ~USED_F_NO_NOTIFY : flags | USED_F_NO_NOTIFY, true);
+    if (this.memory.trace.on) this.memory.traceWrite(this.deviceAddr, 2, `${this.name} used`);
+  }
+
+  override hasAvail(): boolean {
+    if (this.broken !== undefined) return false;
+    if (this.shadowAvail === this.lastAvail) {
+      this.shadowAvail = this.availView.getUint16(this.avail + Avail.IDX, true);
+    }
+    return this.shadowAvail !== this.lastAvail;
+  }
+
+  override availBytes(maxIn: number, maxOut: number): AvailBytes {
+    let inBytes = 0;
+    let outBytes = 0;
+    if (this.broken !== undefined) return { in: 0, out: 0 };
+    this.refresh();
+    let total = 0;
+    let slot = this.availSlot;
+    for (let idx = this.lastAvail; idx !== this.shadowAvail; idx = (idx + 1) & 0xffff) {
+      const head = this.availView.getUint16(this.avail + Avail.RING + 2 * slot, true);
+      if (head >= this.size) this.badHead(head);
+      slot = ((idx + 1) & 0xffff) === 0 || slot + 1 === this.size ? 0 : slot + 1;
+      let view = this.descView;
+      let table = this.desc;
+      let at = table + head * DESC_SIZE;
+      let max = this.size;
+      let count = total;
+      const indirect = (view.getUint16(at + SplitDesc.FLAGS, true) & DescF.INDIRECT) !== 0;
+      if (indirect) {
+        const length = view.getUint32(at + SplitDesc.LEN, true);
+        if (length === 0 || length % DESC_SIZE !== 0) this.badTable(undefined, length);
+        if (total >= max) this.looped(undefined);
+        table = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
+        if (table < 0) this.lostTable(undefined, length);
+        view = this.memory.current;
+        max = length / DESC_SIZE;
+        at = table;
+        count = 0;
+      }
+      for (;;) {
+        if (++count > max) this.looped(undefined);
+        const flags = view.getUint16(at + SplitDesc.FLAGS, true);
+        const length = view.getUint32(at + SplitDesc.LEN, true);
+        if ((flags & DescF.WRITE) !== 0) inBytes += length;
+        else outBytes += length;
+        if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
+        if ((flags & DescF.NEXT) === 0) break;
+        const i = view.getUint16(at + SplitDesc.NEXT, true);
+        if (i >= max) this.badNext(undefined, i, max);
+        at = table + i * DESC_SIZE;
+      }
+      total = indirect ? total + 1 : count;
+    }
+    return { in: inBytes, out: outBytes };
+  }
+
+  override snapshot(): DeviceQueueSnapshot {
+    return {
+      kind: "split",
+      name: this.name,
+      size: this.size,
+      broken: this.broken?.message,
+      notification: this.notification,
+      indices: {
+        last_avail_idx: this.lastAvail,
+        shadow_avail_idx: this.shadowAvail,
+        used_idx: this.usedIdx,
+        signalled_used: this.signalledUsed,
+        inuse: this.inuse,
+      },
+      inFlight: this.flying(),
+    };
+  }
+
+  /** Reads avail.idx; whether anything is new. */
+  private refresh(): boolean {
+    const idx = this.availView.getUint16(this.avail + Avail.IDX, true);
+    this.shadowAvail = idx;
+    const last = this.lastAvail;
+    if (idx === last || this.broken !== undefined) return false;
+    if (((idx - last) & 0xffff) > this.size) {
+      this.fail(
+        undefined,
+        `avail.idx went from ${last} to ${idx}, more than the ${this.size} entries of the ring`,
+        Rule.availIdx,
+        `Guest moved used index from ${last} to ${idx}`,
+      );
+    }
+    return true;
+  }
+  protected override put(chain: Chain, written: number): void {
+    const slot = this.usedSlot;
+    const idx = (this.usedIdx + this.filled + 1) & 0xffff;
+    if (this.broken === undefined) {
+      const at = this.used + Used.RING + slot * Used.ELEM_SIZE;
+      this.usedView.setUint32(at, chain.id, true);
+      this.usedView.setUint32(at + 4, written, true);
+      this.usedSlot = idx === 0 || slot + 1 === this.size ? 0 : slot + 1;
+      if (this.memory.trace.on) {
+        const addr = this.deviceAddr + Used.RING + slot * Used.ELEM_SIZE;
+        this.memory.traceWrite(addr, 8, `${this.name} used`);
+      }
+    }
+    this.filled++;
+    this.inuse--;
+    this.recycle(chain);
+  }
+  private writeAvailEvent(event: number): void {
+    const at = Used.RING + this.size * Used.ELEM_SIZE;
+    this.usedView.setUint16(this.used + at, event, true);
+    if (this.memory.trace.on) this.memory.traceWrite(this.deviceAddr + at, 2, `${this.name} used`);
+  }
+}
