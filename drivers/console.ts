@@ -209,7 +209,8 @@ export class VirtioConsoleDriver {
     return any;
   }
   private onReceived(): void {
-    if (this.broken === undefined && this.readReady()) this.onInput?.();
+    // An interrupt may come before the queues exist: from a device without manners.
+    if (this.rx !== undefined && this.readReady()) this.onInput?.();
   }
   private onTransmitted(): void {
     if (this.broken !== undefined || this.tx === undefined) return;

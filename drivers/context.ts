@@ -2,7 +2,7 @@ import type { PhysAddr } from "../arch/addresses.ts";
 import type { Platform } from "../arch/platform.ts";
 import type { DeviceAlloc } from "../mm/device_alloc.ts";
 import type { IndirectAlloc } from "../mm/device_heap.ts";
-import type { VirtqEnv } from "./virtio/virtqueue/mod.ts";
+import type { VirtqEnv } from "./virtio/virtqueue/types.ts";
 
 /** Where drivers write messages; levels are Rust's `log` levels. */
 export interface Log {

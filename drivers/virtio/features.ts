@@ -3,7 +3,7 @@ import { F, featureNames, unmetRequirements } from "../../spec/virtio/features.t
 import type { DriverContext, Log } from "../context.ts";
 import { VirtioError, VirtqError } from "./error.ts";
 import type { ComCfg, UniCapsColl, VirtioDeviceLocation } from "./transport/mod.ts";
-import type { Virtq, VirtqSnapshot } from "./virtqueue/mod.ts";
+import type { Virtq, VirtqSnapshot } from "./virtqueue/types.ts";
 
 /** A device that a driver runs, as the shell's `devices` and `vq` show it. */
 export interface VirtioDeviceInfo {

@@ -14,6 +14,9 @@ import {
 /** Largest queue that drivers use (Hermit: VIRTIO_MAX_QUEUE_SIZE); also the most that QEMU allows. */
 export const VIRTIO_MAX_QUEUE_SIZE = 1024;
 
+/** How many broken entries are forgiven before the queue counts as broken. */
+const MAX_ERRORS = 64;
+
 /** One standing buffer of a queue: made once, dispatched again and again. */
 export interface QueueBuffer {
   readonly vec: DeviceVec;
@@ -106,6 +109,9 @@ export class QueueBuffers {
     if (!(error instanceof VirtqError) || error.kind === "QueueBroken") throw error;
     this.errors++;
     this.log.error(`${this.owner}: ${error.message}`);
+    if (this.errors > MAX_ERRORS) {
+      throw new VirtqError("QueueBroken", `${this.owner}: the device broke the rules ${this.errors} times`);
+    }
     const token = error instanceof VirtqDeviceError ? error.token : undefined;
     const buffer = token && this.all.get(token);
     if (buffer === undefined) return;
