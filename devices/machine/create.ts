@@ -104,7 +104,7 @@ function addSerialPorts(desc: MachineDescription, machine: Machine): void {
       `${desc.machine} has ${most} serial port(s), ${desc.serial.length} asked for (-serial)`,
     );
   }
-  if (desc.machineProps["isa-serial"] === "off") return;
+  if (onOff("isa-serial", desc.machineProps["isa-serial"] ?? "on", true) === false) return;
   desc.serial.forEach((id, i) => {
     if (id === undefined || id === "none") return;
     const [base, irq] = COM[i];

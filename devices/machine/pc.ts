@@ -3,6 +3,7 @@ import type { Board, BoardContext } from "./board.ts";
 import { ChipsetFunction, touches } from "./chipset.ts";
 import { CONFIG_PORTS, ConfigPorts } from "./pci_host.ts";
 import { PirqRouter } from "./pirq.ts";
+import { onOff } from "./props.ts";
 
 /** PIRQRC[A-D]: bit 7 off, low bits an ISA interrupt (82371SB datasheet, 2.2.5). */
 const PIRQ_ROUTE = 0x60;
@@ -68,7 +69,7 @@ export function pc(ctx: BoardContext): Board {
     1,
     1,
   );
-  if (ctx.desc.machineProps.acpi !== "off") {
+  if (onOff("acpi", ctx.desc.machineProps.acpi ?? "on", true) !== false) {
     bus.add(new ChipsetFunction("PIIX4_PM", pmIds, { registers: pmRegisters }), 1, 3);
   }
   ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus));

@@ -4,6 +4,7 @@ import { type Board, type BoardContext, IO_APIC_PCI_PINS } from "./board.ts";
 import { ChipsetFunction, touches } from "./chipset.ts";
 import { CONFIG_PORTS, ConfigPorts, Ecam } from "./pci_host.ts";
 import { PirqRouter } from "./pirq.ts";
+import { onOff } from "./props.ts";
 
 const PCIEXBAR = 0x60;
 /** PIRQ[A-D] at 0x60, PIRQ[E-H] at 0x68: bit 7 off, low bits an ISA interrupt (ICH9 datasheet, 13.1.17). */
@@ -59,7 +60,7 @@ export function q35(ctx: BoardContext): Board {
   };
   bus.add(mch, 0);
   bus.add(lpc, 31, 0);
-  const has = (name: string) => ctx.desc.machineProps[name] !== "off";
+  const has = (name: string) => onOff(name, ctx.desc.machineProps[name] ?? "on", true) !== false;
   if (has("sata")) bus.add(new ChipsetFunction("ich9-ahci", ahciIds, ahciConfig), 31, 2);
   if (has("smbus")) bus.add(new ChipsetFunction("ICH9-SMB", smbIds, smbConfig), 31, 3);
   ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus));
