@@ -83,6 +83,10 @@ export class DeviceAlloc {
     const size = alignUp(length, PAGE_SIZE);
     const phys = this.frames.allocate(size);
     const offset = phys - this.memory.base;
+    if (offset < 0 || offset + size > this.memory.size) {
+      this.frames.free(phys, size);
+      throw new AllocError(`${owner}: frames at ${hex(phys)} are outside the memory that devices see`);
+    }
     this.memory.fill(offset, size, 0);
     const virt = (phys + this.offset) as VirtAddr;
     const buffer = new DeviceBuffer(this, this.memory, offset, length, phys, virt, owner);
