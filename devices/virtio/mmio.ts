@@ -1,8 +1,8 @@
 import type { IoHandler, IrqLine, MachineContext } from "../bus.ts";
-import { featureWord } from "../../spec/virtio/features.ts";
-import { F } from "../../spec/virtio/features.ts";
+import { F, featureWord } from "../../spec/virtio/features.ts";
 import { MMIO_MAGIC, MmioReg as R } from "../../spec/virtio/mmio.ts";
 import { DeviceStatus } from "../../spec/virtio/status.ts";
+import { readAligned, writeAligned } from "./aligned.ts";
 import {
   LEGACY_FEATURES,
   MAX_QUEUE_SIZE,
@@ -70,6 +70,17 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   }
 
   read(offset: number, width: number): number {
+    return readAligned(offset, width, this.readRegister);
+  }
+  write(offset: number, width: number, value: number): void {
+    writeAligned(offset, width, value, this.writeRegister);
+  }
+  regName(offset: number): string | undefined {
+    if (offset >= R.CONFIG) return `config+${offset - R.CONFIG}`;
+    return NAMES.get(offset);
+  }
+
+  private readonly readRegister = (offset: number, width: number): number => {
     const d = this.plugged;
     if (offset === R.MAGIC_VALUE && (width === 4 || d === undefined)) return MMIO_MAGIC % 2 ** (8 * width);
     if (d === undefined) {
@@ -105,9 +116,8 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
       default:
         return 0;
     }
-  }
-
-  write(offset: number, width: number, value: number): void {
+  };
+  private readonly writeRegister = (offset: number, width: number, value: number): void => {
     const d = this.plugged;
     if (d === undefined) return;
     if (offset >= R.CONFIG) return d.configWrite(offset - R.CONFIG, width, value);
@@ -130,11 +140,7 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
         if (this.legacy) return this.report(offset, value);
         return this.writeModern(d, offset, value);
     }
-  }
-  regName(offset: number): string | undefined {
-    if (offset >= R.CONFIG) return `config+${offset - R.CONFIG}`;
-    return NAMES.get(offset);
-  }
+  };
 
   private get version(): number {
     return this.legacy ? 1 : 2;

@@ -10,6 +10,7 @@ import {
 } from "../../spec/virtio/pci.ts";
 import { DeviceStatus } from "../../spec/virtio/status.ts";
 import { PciFunction } from "../pci/function.ts";
+import { readAligned, writeAligned } from "./aligned.ts";
 import { MAX_QUEUES, type VirtioDevice, type VirtioFrontEnd } from "./device.ts";
 import { CommonConfig } from "./pci_common.ts";
 import { LegacyWindow } from "./pci_legacy.ts";
@@ -133,6 +134,12 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
   // BAR 4.
 
   read(offset: number, width: number): number {
+    return readAligned(offset, width, this.readRegister);
+  }
+  write(offset: number, width: number, value: number): void {
+    writeAligned(offset, width, value, this.writeRegister);
+  }
+  private readonly readRegister = (offset: number, width: number): number => {
     const at = offset & (REGION_SIZE - 1);
     switch (offset - at) {
       case REGION.Common:
@@ -144,13 +151,13 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
       default:
         return 0;
     }
-  }
-  write(offset: number, width: number, value: number): void {
+  };
+  private readonly writeRegister = (offset: number, width: number, value: number): void => {
     const at = offset & (REGION_SIZE - 1);
     if (offset >= REGION.Notify) return this.notify(offset - REGION.Notify, value);
     if (offset - at === REGION.Common) this.common.write(at, value);
     else if (offset - at === REGION.Device) this.device.configWrite(at, width, value);
-  }
+  };
   regName(offset: number): string | undefined {
     const at = offset & (REGION_SIZE - 1);
     if (offset >= REGION.Notify) {

@@ -1,4 +1,4 @@
-import { F, featureWord } from "../../spec/virtio/features.ts";
+import { featureWord } from "../../spec/virtio/features.ts";
 import { CommonCfg as R, NO_VECTOR } from "../../spec/virtio/pci.ts";
 import { LEGACY_FEATURES, type VirtioDevice } from "./device.ts";
 import { QueueRegisterFile } from "./queue_registers.ts";
@@ -67,7 +67,7 @@ export class CommonConfig {
       case R.QUEUE_SIZE:
         return d.queues[d.queueSelect]?.size ?? 0;
       case R.QUEUE_MSIX_VECTOR:
-        return d.queues[d.queueSelect]?.vector ?? NO_VECTOR;
+        return (d.queues[d.queueSelect] ?? this.queues.selected).vector;
       case R.QUEUE_ENABLE:
         return this.queues.selected.enabled;
       case R.QUEUE_NOTIFY_OFF:
@@ -110,8 +110,7 @@ export class CommonConfig {
         this.queues.setNum(value & 0xffff);
         return;
       case R.QUEUE_MSIX_VECTOR: {
-        const queue = d.queues[d.queueSelect];
-        if (queue === undefined) return;
+        const queue = d.queues[d.queueSelect] ?? this.queues.selected;
         const old = queue.vector;
         queue.vector = this.vector(value);
         this.host.vectorReleased(old);
@@ -122,8 +121,8 @@ export class CommonConfig {
         else d.needsReset(`queue ${d.queueSelect}: wrong value for queue_enable ${value}`);
         return;
       case R.QUEUE_RESET: {
-        // Only where it was negotiated does it mean anything (virtio 1.4, 2.6.1); QEMU does it always.
-        if (value !== 1 || (d.hostFeatures & F.RING_RESET) === 0n) return;
+        // As QEMU, without asking whether RING_RESET was negotiated (virtio 1.4, 2.6.1 wants that).
+        if (value !== 1) return;
         const old = d.queues[d.queueSelect]?.vector ?? NO_VECTOR;
         d.resetQueue(d.queueSelect);
         this.queues.selected.enabled = 0;

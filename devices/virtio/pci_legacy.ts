@@ -1,6 +1,7 @@
 import type { IoHandler } from "../bus.ts";
 import { featureWord } from "../../spec/virtio/features.ts";
 import { NO_VECTOR } from "../../spec/virtio/pci.ts";
+import { readAligned } from "./aligned.ts";
 import { MAX_QUEUES, type VirtioDevice } from "./device.ts";
 
 /** Registers of the legacy interface (virtio 1.4, 4.1.4.10). The vectors are there while MSI-X is enabled. */
@@ -37,6 +38,9 @@ export class LegacyWindow implements IoHandler {
   ) {}
 
   read(offset: number, width: number): number {
+    return readAligned(offset, width, this.readRegister);
+  }
+  private readonly readRegister = (offset: number, width: number): number => {
     const config = this.msixEnabled() ? 24 : 20;
     if (offset >= config) return this.device.configRead(offset - config, width);
     const d = this.device;
@@ -63,7 +67,7 @@ export class LegacyWindow implements IoHandler {
       default:
         return 0xffff_ffff;
     }
-  }
+  };
   write(offset: number, _width: number, value: number): void {
     if (offset === Legacy.QUEUE_SELECT) {
       if (value < MAX_QUEUES) this.device.queueSelect = value;

@@ -1,9 +1,12 @@
+import { NO_VECTOR } from "../../spec/virtio/pci.ts";
 import { MAX_QUEUES, type VirtioDevice } from "./device.ts";
 
 /** What a driver wrote for one queue. Kept apart from the device's queue: it reads back before and without enabling. */
 export interface QueueRegisters {
   num: number;
   enabled: number;
+  /** MSI-X vector of a number that names no queue: it reads back all the same. */
+  vector: number;
   /** Words of 32 bits: desc low and high, driver low and high, device low and high. */
   readonly areas: Uint32Array;
 }
@@ -21,7 +24,7 @@ export class QueueRegisterFile {
   at(index: number): QueueRegisters {
     let regs = this.files.get(index);
     if (regs === undefined) {
-      regs = { num: 0, enabled: 0, areas: new Uint32Array(6) };
+      regs = { num: 0, enabled: 0, vector: NO_VECTOR, areas: new Uint32Array(6) };
       this.files.set(index, regs);
     }
     return regs;
