@@ -101,7 +101,13 @@ export class VirtioConsoleDriver {
     };
     this.rx = make(ConsoleQueue.RECEIVE, "receive");
     this.rx.vq.enableNotifs();
-    this.tx = make(ConsoleQueue.TRANSMIT, "send");
+    try {
+      this.tx = make(ConsoleQueue.TRANSMIT, "send");
+    } catch (error) {
+      // Not live yet (no DRIVER_OK): the device does not use the first queue's memory.
+      this.rx.release();
+      throw error;
+    }
     this.tx.vq.disableNotifs();
   }
 
@@ -230,10 +236,17 @@ export class VirtioConsoleDriver {
       if (this.caps.comCfg.doesDeviceNeedReset()) {
         throw new VirtioError("NeedsReset", `${this.caps.comCfg.deviceName}: needs a reset`);
       }
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    try {
       const size = this.size();
       if (size !== undefined) this.onResize?.(size.cols, size.rows);
     } catch (error) {
-      this.fail(error);
+      // A size that does not stand still is no reason to give the console up.
+      if (!(error instanceof VirtioError)) throw error;
+      this.log.warn(error.message);
     }
   }
   /** Runs `work`; an error of queue or device marks the driver broken. */

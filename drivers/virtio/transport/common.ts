@@ -22,29 +22,29 @@ export function waitFor(platform: Platform, done: () => boolean, message: () => 
 export class WindowDevCfg implements DevCfgSpace {
   readonly length: number;
   constructor(
-    private readonly window: IoMemory,
+    private readonly regs: IoMemory,
     private readonly generation: () => number,
     private readonly deviceName: string,
   ) {
-    this.length = window.length;
+    this.length = regs.length;
   }
   readU8(offset: number): number {
-    return this.window.read(offset, 1);
+    return this.regs.read(offset, 1);
   }
   readU16(offset: number): number {
-    return this.window.read(offset, 2);
+    return this.regs.read(offset, 2);
   }
   readU32(offset: number): number {
-    return this.window.read(offset, 4);
+    return this.regs.read(offset, 4);
   }
   writeU8(offset: number, value: number): void {
-    this.window.write(offset, 1, value);
+    this.regs.write(offset, 1, value);
   }
   writeU16(offset: number, value: number): void {
-    this.window.write(offset, 2, value);
+    this.regs.write(offset, 2, value);
   }
   writeU32(offset: number, value: number): void {
-    this.window.write(offset, 4, value);
+    this.regs.write(offset, 4, value);
   }
   consistent<T>(read: (cfg: DevCfgSpace) => T): T {
     let before = this.generation();
