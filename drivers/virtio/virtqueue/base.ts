@@ -154,10 +154,12 @@ export abstract class VirtqBase implements Virtq {
       memory.writeU32(at, vec.physLo);
       memory.writeU32(at + 4, vec.physHi);
       memory.writeU32(at + 8, readable ? vec.len : vec.capacity);
-      let flags = readable ? 0 : DescF.WRITE;
+      const flags = readable ? 0 : DescF.WRITE;
       // Hermit fills `next` of the last entry too, where it has no meaning; the bytes shall be the same.
-      if (split) flags |= (i + 1 < n ? DescF.NEXT : 0) | ((i + 1) << 16);
-      memory.writeU32(at + 12, flags);
+      memory.writeU32(
+        at + 12,
+        split ? flags | (i + 1 < n ? DescF.NEXT : 0) | ((i + 1) << 16) : flags << 16,
+      );
     }
   }
 
