@@ -116,7 +116,7 @@ export class ReplayWorld {
     const handler: VqCfgHandler = {
       vqIndex: trace.queue_index,
       setVqSize: (max) => {
-        if (max < size) this.write("queue_size", max);
+        if (max <= size) this.write("queue_size", max);
         return size = Math.min(size, max);
       },
       setRingAddr: address("queue_desc", "desc"),

@@ -88,7 +88,8 @@ export abstract class RingModel {
   protected readonly live = new Map<number, { tok: Tok; chain: number[] }>();
   /** Tokens in the order in which they were made available (for IN_ORDER). */
   protected order: number[] = [];
-  protected readonly pendingReturn: { token: Tok; written: number }[] = [];
+  protected readonly pendingReturn: { token: Tok; written: number; take?: () => void }[] = [];
+
 
   constructor(protected readonly cfg: ModelConfig, readonly areas: Areas) {
     this.free = new Set(Array.from({ length: cfg.size }, (_, i) => i));
@@ -106,6 +107,11 @@ export abstract class RingModel {
   /** Puts buffers that a blocking dispatch met in line for the next tryRecv. */
   keep(item: { token: Tok; written: number }): void {
     this.pendingReturn.push(item);
+  }
+  protected takeKept(): { token: Tok; written: number } | undefined {
+    const item = this.pendingReturn.shift();
+    item?.take?.();
+    return item;
   }
   protected outcome(part: Partial<Outcome> = {}): Outcome {
     return { barriers: [], tables: new Map(), ...part };
@@ -134,6 +140,7 @@ export abstract class RingModel {
       if (tok.elems.length === 0) {
         this.cfg.hit("D16");
         refusal ??= "BufferNotSpecified";
+        continue;
       }
       if (tok.elems.some((e) => (e.writable ? e.capacity : e.len) === 0)) {
         this.cfg.hit("D17");
@@ -234,7 +241,7 @@ export class SplitModel extends RingModel {
   }
 
   override tryRecv(): Outcome {
-    const waiting = this.pendingReturn.shift();
+    const waiting = this.takeKept();
     if (waiting !== undefined) return this.outcome({ ok: true, returned: [waiting] });
     if (!this.hasUsed()) {
       return this.outcome({ err: "NoNewUsed", barriers: this.cfg.hermit ? ["read"] : [] });
@@ -260,16 +267,14 @@ export class SplitModel extends RingModel {
     if (this.cfg.inOrder && this.order[0] !== id) {
       this.cfg.hit("D14");
       if (!this.cfg.hermit) {
-        while (this.order[0] !== id) {
-          const first = this.order[0];
-          const early = this.live.get(first)!;
-          this.release(first, early.chain);
-          this.pendingReturn.push({ token: early.tok, written: writableBytes(early.tok) });
-        }
-        this.release(id, entry.chain);
+        // One used entry stands for all buffers before it, too; each gives its descriptors back when it is returned.
         this.readIdx = (this.readIdx + 1) & 0xffff;
-        this.pendingReturn.push({ token: entry.tok, written });
-        return this.outcome({ ok: true, returned: [this.pendingReturn.shift()!], barriers });
+        for (const head of this.order.splice(0, this.order.indexOf(id) + 1)) {
+          const { tok, chain } = this.live.get(head)!;
+          const length = head === id ? written : writableBytes(tok);
+          this.pendingReturn.push({ token: tok, written: length, take: () => this.release(head, chain) });
+        }
+        return this.outcome({ ok: true, returned: [this.takeKept()!], barriers });
       }
     }
     if (this.cfg.hermit) {
@@ -433,7 +438,7 @@ export class PackedModel extends RingModel {
   }
 
   override tryRecv(): Outcome {
-    const waiting = this.pendingReturn.shift();
+    const waiting = this.takeKept();
     if (waiting !== undefined) return this.outcome({ ok: true, returned: [waiting] });
     if (!this.hasUsed()) return this.outcome({ err: "NoNewUsed" });
     const barriers: BarrierType[] = ["read"];

@@ -522,6 +522,10 @@ class Replay {
       if (!sameStep(compare(traceTypes), own) && !sameStep(own, fixed?.barriers.filter((b) => b !== "read"))) {
         this.differs("barriers", traceTypes, ourTypes);
       }
+    } else if (step.op.op === "try_recv" && this.trace.queue_type === "split" && this.has(F.EVENT_IDX)) {
+      // A new used_event is ordered before the used index is looked at again (virtio 1.4, 2.7.7.1).
+      if (ourTypes.some((b) => b === "write")) this.differs("barriers", traceTypes, ourTypes);
+      if (ourTypes.includes("general")) this.report("D13");
     } else if (!sameStep(compare(traceTypes), compare(ourTypes))) {
       if (!sameStep(compare(ourTypes), compare(fixed?.barriers ?? []))) this.differs("barriers", traceTypes, ourTypes);
       this.explain("barriers", traceTypes, ourTypes);
