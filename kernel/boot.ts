@@ -2,7 +2,7 @@ import { TRANSPORT } from "#transport";
 import { hex, physAddr, virtAddr } from "../arch/addresses.ts";
 import { type DeviceMemory, RamDeviceMemory } from "../arch/device_memory.ts";
 import { Interrupts } from "../arch/interrupts.ts";
-import { PageTables } from "../arch/paging.ts";
+import { PageFlag, PageSize, PageTables } from "../arch/paging.ts";
 import type { Platform } from "../arch/platform.ts";
 import { type Drivers, initDrivers } from "../drivers/mod.ts";
 import { DeviceAlloc } from "../mm/device_alloc.ts";
@@ -126,7 +126,7 @@ function bootMemory(platform: Platform, options: BootOptions, log: KernelLog) {
   const paging = new PageTables(new RamDeviceMemory(ram.base, ram.bytes), frames);
   paging.identityMap(physAddr(0), ram.bytes.length);
   const offset = options.careful ? CAREFUL_OFFSET : 0;
-  if (offset !== 0) paging.mapRange(virtAddr(offset), physAddr(0), ram.bytes.length);
+  if (offset !== 0) mapAt(paging, offset, ram.bytes.length);
   const deviceAlloc = new DeviceAlloc(
     make(ram.base, ram.bytes),
     frames,
@@ -137,6 +137,15 @@ function bootMemory(platform: Platform, options: BootOptions, log: KernelLog) {
   log.info("mm", `Frames: ${frames.freeBytes() / 4096} free of ${frames.totalBytes() / 4096}`);
   log.info("mm", `Device memory is mapped at offset ${hex(offset)}`);
   return { frames, paging, deviceAlloc, indirect };
+}
+
+/** Maps physical memory from 0 on at `offset`, with the largest pages that fit. `length` is a multiple of 4 KiB. */
+function mapAt(paging: PageTables, offset: number, length: number): void {
+  const large = Math.floor(length / PageSize.Large);
+  const rest = (length - large * PageSize.Large) / PageSize.Base;
+  if (large > 0) paging.map(virtAddr(offset), physAddr(0), PageSize.Large, PageFlag.Writable, large);
+  const done = large * PageSize.Large;
+  if (rest > 0) paging.map(virtAddr(offset + done), physAddr(done), PageSize.Base, PageFlag.Writable, rest);
 }
 
 /** COM1 stays the console until a virtio console is there (Hermit's `switch_to_virtio`). */

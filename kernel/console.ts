@@ -10,7 +10,7 @@ export interface ConsoleDevice {
   /** Takes what fits; returns how many bytes. */
   write(bytes: Uint8Array): number;
   /** Returns when all that was written has left, or gives up. */
-  flush(): void;
+  flush(): void | boolean;
   onInput: (() => void) | undefined;
 }
 
@@ -29,9 +29,13 @@ export class Console {
   /** Bytes that a device did not take within {@link WRITE_PATIENCE}. */
   dropped = 0;
 
-  constructor(private readonly platform: Platform, public device: ConsoleDevice) {
-    this.switchTo(device);
+  /** @param first the early console, which takes over again if a later one breaks. */
+  constructor(private readonly platform: Platform, private readonly first: ConsoleDevice) {
+    this.device = first;
+    this.switchTo(first);
   }
+  /** The device in use. */
+  device: ConsoleDevice;
 
   /** Makes `device` the console from now on (Hermit's `switch_to_virtio`). */
   switchTo(device: ConsoleDevice): void {
@@ -42,10 +46,13 @@ export class Console {
 
   /** Writes text; `\n` becomes `\r\n` only where the terminal needs it, which is the host's business. */
   write(text: string): void {
-    let bytes = this.encoder.encode(text);
+    this.writeBytes(this.encoder.encode(text));
+  }
+  private writeBytes(all: Uint8Array): void {
+    let bytes = all;
     const giveUp = this.platform.now() + WRITE_PATIENCE;
     while (bytes.length > 0) {
-      const taken = this.device.write(bytes);
+      const taken = this.tryWrite(bytes);
       bytes = bytes.subarray(taken);
       if (taken > 0) continue;
       if (this.platform.now() > giveUp) {
@@ -63,7 +70,7 @@ export class Console {
   /** Takes the next input byte, or -1. */
   tryReadByte(): number {
     if (this.pending.length === 0) {
-      const n = this.device.read(this.buffer);
+      const n = this.tryRead();
       for (let i = 0; i < n; i++) this.pending.push(this.buffer[i]);
     }
     return this.pending.shift() ?? -1;
@@ -112,6 +119,25 @@ export class Console {
       this.write("\b \b");
     }
   }
+  /** A virtio console that breaks (its driver throws) must not take the log with it: COM1 goes on. */
+  private tryWrite(bytes: Uint8Array): number {
+    try {
+      return this.device.write(bytes);
+    } catch (error) {
+      if (this.device === this.first) throw error;
+      this.switchTo(this.first);
+      return this.first.write(bytes);
+    }
+  }
+  private tryRead(): number {
+    try {
+      return this.device.read(this.buffer);
+    } catch (error) {
+      if (this.device === this.first) throw error;
+      this.switchTo(this.first);
+      return this.first.read(this.buffer);
+    }
+  }
   private *skipEscape(): Task<void> {
     if ((yield* this.readByte()) !== 0x5b) return;
     while (true) {
@@ -120,7 +146,7 @@ export class Console {
     }
   }
   private writeRaw(byte: number): void {
-    while (this.device.write(Uint8Array.of(byte)) === 0) this.platform.relax();
+    this.writeBytes(Uint8Array.of(byte));
   }
   private byteFuture(): Future<number> {
     return {

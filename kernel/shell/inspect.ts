@@ -22,7 +22,7 @@ export const devices: Command = {
       out(`   features ${featureNames(d.features, d.virtioId).join(" ") || "none"}`);
       out(`   queues ${d.queues().map((q) => `${q.index}:${q.kind}/${q.size}`).join(" ")}`);
     }
-    for (const f of drivers.failed) out(`failed: ${f.location}: ${f.error.message}`);
+    for (const f of drivers.failed) out(`failed: ${f.location.name}: ${f.error.message}`);
     if (drivers.all.length === 0 && drivers.failed.length === 0) out("no virtio device was found");
   },
 };
@@ -63,8 +63,8 @@ export const mem: Command = {
   help: "frames, page tables, device memory still allocated and by whom",
   run(kernel, _args, out) {
     const { frames, paging, deviceAlloc } = kernel.parts;
-    out(`frames: ${frames.free_bytes() / 4096} free of ${frames.totalBytes() / 4096} (4 KiB each)`);
-    out(`page tables: ${paging.tableCount} frames`);
+    out(`frames: ${frames.freeBytes() / 4096} free of ${frames.totalBytes() / 4096} (4 KiB each)`);
+    out(`page tables: ${paging.tablePages} frames`);
     const byOwner = new Map<string, { count: number; bytes: number }>();
     for (const buffer of deviceAlloc.live()) {
       const owner = byOwner.get(buffer.owner) ?? { count: 0, bytes: 0 };
@@ -114,7 +114,7 @@ export const virt2phys: Command = {
     const { paging } = kernel.parts;
     for (const step of paging.walk(virt)) {
       out(
-        `${step.level.padEnd(4)} table ${hex(step.table)} [${step.index}] = ${step.entryHex} ${
+        `${step.name.padEnd(4)} table ${hex(step.table)} [${step.index}] = 0x${step.entry.toString(16)} ${
           step.flags.join(" ")
         }`,
       );
