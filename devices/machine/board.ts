@@ -1,5 +1,5 @@
 import type { AddressSpace, IrqLine } from "../bus.ts";
-import type { MachineDescription } from "../description/mod.ts";
+import type { MachineDescription } from "../description/types.ts";
 import type { PciBus } from "../pci/mod.ts";
 import type { TraceSink } from "../../spec/trace.ts";
 import type { Ioapic } from "./ioapic.ts";

@@ -1,9 +1,9 @@
-import type { MachineDescription, MachineKind } from "../description/mod.ts";
+import type { MachineDescription, MachineKind } from "../description/types.ts";
 import type { Board, BoardContext } from "./board.ts";
 import { Machine, type MachineHost } from "./machine.ts";
 import { microvm } from "./microvm.ts";
 import { pc } from "./pc.ts";
-import { plugDevices } from "./plug.ts";
+import { chardevOf, plugDevices } from "./plug.ts";
 import { MachineError, onOff, refuseUnknown } from "./props.ts";
 import { q35 } from "./q35.ts";
 import { Uart } from "./uart.ts";
@@ -61,7 +61,7 @@ const NOT_ON_OFF = ["accel", "kernel-irqchip", "memory-backend"];
  * console.assert(machine.portRead(0xcfc, 4) === 0x29c0_8086);
  * ```
  *
- * @throws {MachineError} for what is not possible: a property, a device, a bus, a place that is taken.
+ * @throws {UsageError} for what is not possible: a property, a device, a bus, a place that is taken.
  */
 export function createMachine(desc: MachineDescription, host: MachineHost): Machine {
   const build = BOARDS[desc.machine];
@@ -91,12 +91,6 @@ export function createMachine(desc: MachineDescription, host: MachineHost): Mach
   return machine;
 }
 
-/** Whether a chardev may have several front ends. */
-export function isMux(desc: MachineDescription, id: string): boolean {
-  const mux = desc.chardevs.find((c) => c.id === id)?.props.mux;
-  return mux !== undefined && onOff(`chardev '${id}' property 'mux'`, mux) === true;
-}
-
 function addSerialPorts(desc: MachineDescription, machine: Machine): void {
   const most = desc.machine === "microvm" ? 1 : COM.length;
   if (desc.serial.length > most) {
@@ -109,7 +103,11 @@ function addSerialPorts(desc: MachineDescription, machine: Machine): void {
     if (id === undefined || id === "none") return;
     const [base, irq] = COM[i];
     const name = `isa-serial.${i}`;
-    const chardev = machine.chardev(id, isMux(desc, id));
+    const chardev = chardevOf(desc, machine, id);
+    if (chardev === undefined) {
+      const possible = desc.chardevs.map((c) => c.id).join(", ") || "none";
+      throw new MachineError(`-serial chardev:${id}: there is no such chardev (possible: ${possible})`);
+    }
     const uart = new Uart(name, machine.ioapic.line(irq, name), machine.events, chardev);
     machine.systemPorts.map(base, UART_PORTS, uart);
   });

@@ -1,5 +1,7 @@
+import { UsageError } from "../description/types.ts";
+
 /** A machine cannot be built as described. The message names what is wrong and what is possible. */
-export class MachineError extends Error {
+export class MachineError extends UsageError {
   override name = "MachineError";
 }
 
