@@ -59,33 +59,29 @@ export function parseMmioArgument(arg: string, ctx: Pick<DriverContext, "log">):
   return { address: physAddr(address), length, irq };
 }
 
-/** Registers that tell QEMU's microvm variants apart: the second IOAPIC, and the event device that comes with ACPI. */
+/** Second IOAPIC of QEMU's microvm: index register, and data at +0x10. Index 1 is the version. */
 const SECOND_IOAPIC = 0xfec1_0000;
-const ACPI_GED = 0xfea0_0000;
-const NOTHING = 0xffff_ffff;
 
 /**
- * The slots of QEMU's microvm (hw/i386/microvm.c). Hermit knows only the first row.
+ * The slots of QEMU's microvm (hw/i386/microvm.c). Hermit knows only the first row. The third cannot be told from the
+ * first by looking at registers: there the slots must be given as `virtio_mmio.device=` on the command line.
  *
- * | machine                | transports | first IRQ | how it is recognized           |
- * | ---------------------- | ---------- | --------- | ------------------------------ |
- * | acpi=off               | 8          | 5         | neither of the others          |
- * | ioapic2=off            | 8          | 16        | registers of the event device  |
- * | default                | 24         | 24        | registers of a second IOAPIC   |
+ * | machine         | transports | first IRQ | how it is recognized         |
+ * | --------------- | ---------- | --------- | ---------------------------- |
+ * | acpi=off        | 8          | 5         | no second IOAPIC             |
+ * | default         | 24         | 24        | a second IOAPIC has a version |
+ * | ioapic2=off     | 8          | 16        | not                          |
  */
 function guessSlots(ctx: DriverContext): MmioSlot[] {
   const { platform } = ctx;
   ctx.paging.identityMap(physAddr(SECOND_IOAPIC), PAGE);
-  ctx.paging.identityMap(physAddr(ACPI_GED), PAGE);
   platform.mmioWrite(physAddr(SECOND_IOAPIC), 4, 1);
-  const ioapic2 = platform.mmioRead(physAddr(SECOND_IOAPIC + 0x10), 4) !== NOTHING;
-  const acpi = platform.mmioRead(physAddr(ACPI_GED), 4) !== NOTHING;
-  const count = ioapic2 ? 24 : 8;
-  const firstIrq = ioapic2 ? 24 : acpi ? 16 : 5;
-  return Array.from({ length: count }, (_, i) => ({
+  const version = platform.mmioRead(physAddr(SECOND_IOAPIC + 0x10), 4);
+  const second = version !== 0 && version !== 0xffff_ffff;
+  return Array.from({ length: second ? 24 : 8 }, (_, i) => ({
     address: physAddr(VIRTIO_MMIO_BASE + i * SLOT_SIZE),
     length: SLOT_SIZE,
-    irq: firstIrq + i,
+    irq: (second ? 24 : 5) + i,
   }));
 }
 
