@@ -85,6 +85,7 @@ export function createMachine(desc: MachineDescription, host: MachineHost): Mach
     ioapic: machine.ioapic,
     addIoapic: (base) => machine.addIoapic(base),
   });
+  machine.pci = board.pci?.bus;
   addSerialPorts(desc, machine);
   const used = plugDevices(desc, machine, board);
   machine.commandLine = board.commandLine(used);

@@ -132,18 +132,20 @@ export class HostInput {
     wake?.();
   }
 
-  /** Until something may have come in. @throws {DeadlockError} if nothing ever can. */
+  /** @throws {DeadlockError} if nothing can ever come in. */
+  check(): void {
+    if (this.explicit > 0) return;
+    for (const c of this.chardevs) if (c.inputOpen) return;
+    throw new DeadlockError(
+      "the guest waits for an interrupt, but no event is due and no host input can arrive",
+    );
+  }
+
+  /** Until something may have come in. @throws {DeadlockError} as {@link HostInput.check}. */
   sleep(): Promise<void> {
-    const ready: Promise<void>[] = [];
-    for (const c of this.chardevs) {
-      if (c.inputOpen) ready.push(c.inputReady());
-    }
-    if (ready.length === 0 && this.explicit === 0) {
-      throw new DeadlockError(
-        "the guest waits for an interrupt, but no event is due and no host input can arrive",
-      );
-    }
-    ready.push(new Promise((wake) => this.wakeSleeper = wake));
+    this.check();
+    const ready: Promise<void>[] = [new Promise((wake) => this.wakeSleeper = wake)];
+    for (const c of this.chardevs) if (c.inputOpen) ready.push(c.inputReady());
     return Promise.race(ready);
   }
 }

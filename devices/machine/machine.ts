@@ -5,6 +5,8 @@ import { AddressSpace, type IoHandler, type MachineContext } from "../bus.ts";
 import type { Chardev } from "../chardev.ts";
 import { EventQueue, Random } from "../events.ts";
 import { GuestMemory } from "../guest_memory.ts";
+import type { PciBus } from "../pci/mod.ts";
+import type { VirtioMmio } from "../virtio/mod.ts";
 import { HostInput, MachineChardev } from "./host_input.ts";
 import { Ioapic, IOAPIC_BASE, IOAPIC_SIZE } from "./ioapic.ts";
 import { Lapic, LAPIC_BASE, LAPIC_SIZE } from "./lapic.ts";
@@ -61,6 +63,10 @@ export class Machine implements Platform {
   readonly ioapics: Ioapic[];
   /** What `-device` made, in order. */
   readonly devices: MachineDevice[] = [];
+  /** The root bus; undefined on microvm. */
+  pci: PciBus | undefined;
+  /** virtio-mmio transports with and without a device, lowest address first; none but on microvm. */
+  transports: readonly VirtioMmio[] = [];
   /** Windows of the machine itself, before those of PCI functions. */
   readonly systemMemory: AddressSpace;
   readonly systemPorts: AddressSpace;
@@ -244,6 +250,7 @@ export class Machine implements Platform {
       } else if (until !== undefined) {
         this.events.advance(until - this.events.now);
       } else {
+        this.hostInput.check();
         return this.sleep();
       }
     }

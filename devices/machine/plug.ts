@@ -26,12 +26,13 @@ export function chardevOf(desc: MachineDescription, machine: Machine, id: string
  */
 export function plugDevices(desc: MachineDescription, machine: Machine, board: Board): number[] {
   const plugger = new Plugger(desc, machine, board);
+  machine.transports = plugger.transports;
   for (const device of [...desc.devices].sort((a, b) => a.index - b.index)) plugger.plug(device);
   return plugger.usedSlots;
 }
 
 class Plugger {
-  declare private readonly transports: VirtioMmio[];
+  declare readonly transports: VirtioMmio[];
   declare private readonly ids: Set<string>;
   declare private readonly counts: Map<string, number>;
   /** virtio-serial devices with the names of their buses, oldest first. */
