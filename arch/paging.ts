@@ -1,12 +1,4 @@
-import {
-  alignDown,
-  alignUp,
-  hex,
-  PHYS_LIMIT,
-  type PhysAddr,
-  VIRT_LIMIT,
-  type VirtAddr,
-} from "./addresses.ts";
+import { alignDown, alignUp, hex, PHYS_LIMIT, type PhysAddr, type VirtAddr } from "./addresses.ts";
 import type { DeviceMemory } from "./device_memory.ts";
 import {
   entryAddress,
@@ -19,6 +11,7 @@ import {
   PageSize,
 } from "./page_table_entry.ts";
 
+import { checkCanonical, checkPages, SPAN } from "./paging_check.ts";
 import { type Mapping, PagingError, type TableFrames, type WalkStep } from "./paging_types.ts";
 
 export { flagNames, PageFlag, PageSize } from "./page_table_entry.ts";
@@ -27,8 +20,6 @@ export * from "./paging_types.ts";
 const TABLE_BYTES = 4096;
 const ENTRIES = 512;
 const LEVEL_NAMES = ["", "PT", "PD", "PDPT", "PML4"] as const;
-/** Bytes that one entry of a table of that level spans; index 0 is unused. */
-const SPAN = [0, 2 ** 12, 2 ** 21, 2 ** 30, 2 ** 39] as const;
 
 /**
  * Four levels of page tables in guest RAM, in x86-64's format: what CR3 would point to. Lower canonical half.
@@ -75,7 +66,7 @@ export class PageTables {
    * @throws {PagingError} misaligned, non-canonical or out of range; something is mapped there already.
    */
   map(virt: VirtAddr, phys: PhysAddr, size: PageSize, flags: number, count = 1): void {
-    const level = this.check(virt, size, count, "map");
+    const level = checkPages(virt, size, count, "map");
     if (!Number.isInteger(phys) || phys < 0 || phys + size * count > PHYS_LIMIT) {
       throw new PagingError("OutOfRange", `map ${hex(virt)}: physical ${hex(phys)} is not below 2^52`);
     }
@@ -128,7 +119,7 @@ export class PageTables {
    * @throws {PagingError} if one of them is not mapped, or with pages of another size.
    */
   unmap(virt: VirtAddr, size: PageSize, count = 1): void {
-    const level = this.check(virt, size, count, "unmap");
+    const level = checkPages(virt, size, count, "unmap");
     for (let i = 0; i < count; i++) {
       const at = virt + i * size;
       if (!this.lookup(at)) throw new PagingError("NotMapped", `unmap ${hex(at)}: nothing is mapped there`);
@@ -168,7 +159,7 @@ export class PageTables {
     }
     const start = alignDown(phys, PageSize.Base);
     const end = alignUp(phys + length, PageSize.Base);
-    this.check(start as VirtAddr, PageSize.Base, (end - start) / PageSize.Base, "identity map");
+    checkPages(start as VirtAddr, PageSize.Base, (end - start) / PageSize.Base, "identity map");
     for (let at = start; at < end;) {
       const mapped = this.lookup(at);
       const span = SPAN[this.foundLevel];
@@ -199,7 +190,7 @@ export class PageTables {
    * @throws {PagingError} for a non-canonical address.
    */
   virtualToPhysical(virt: VirtAddr): PhysAddr | undefined {
-    this.checkCanonical(virt, "translate");
+    checkCanonical(virt, "translate");
     return this.lookup(virt) ? this.foundPhys(virt) as PhysAddr : undefined;
   }
 
@@ -209,7 +200,7 @@ export class PageTables {
    * @throws {PagingError} for a non-canonical address.
    */
   walk(virt: VirtAddr): WalkStep[] {
-    this.checkCanonical(virt, "walk");
+    checkCanonical(virt, "walk");
     const steps: WalkStep[] = [];
     let table: number = this.root;
     for (let level = 4; level >= 1; level--) {
@@ -370,34 +361,6 @@ export class PageTables {
           hex(target)
         }`,
       );
-  }
-
-  private check(virt: VirtAddr, size: number, count: number, what: string): number {
-    const level = SPAN.indexOf(size as 0);
-    if (level < 1 || level > 3) {
-      throw new PagingError(
-        "BadArgument",
-        `${what} ${hex(virt)}: ${size} is no page size (4 KiB, 2 MiB, 1 GiB)`,
-      );
-    }
-    if (!Number.isInteger(count) || count < 1) {
-      throw new PagingError("BadArgument", `${what} ${hex(virt)}: ${count} is not a number of pages`);
-    }
-    this.checkCanonical(virt, what);
-    this.checkCanonical(virt + size * count - 1, what);
-    if (virt % size !== 0) {
-      throw new PagingError("Misaligned", `${what} ${hex(virt)}: not a multiple of ${hex(size)}`);
-    }
-    return level;
-  }
-
-  private checkCanonical(virt: number, what: string): void {
-    if (!Number.isInteger(virt) || virt < 0 || virt >= VIRT_LIMIT) {
-      throw new PagingError(
-        "NonCanonical",
-        `${what} ${hex(virt)}: not a canonical address of the lower half (below 2^47)`,
-      );
-    }
   }
 
   private at(table: number, index: number): number {
