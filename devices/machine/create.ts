@@ -109,7 +109,7 @@ function addSerialPorts(desc: MachineDescription, machine: Machine): void {
       const possible = desc.chardevs.map((c) => c.id).join(", ") || "none";
       throw new MachineError(`-serial chardev:${id}: there is no such chardev (possible: ${possible})`);
     }
-    const uart = new Uart(name, machine.ioapic.line(irq, name), machine.events, chardev);
+    const uart = new Uart(name, machine.ioapic.line(irq, name), machine.events, chardev, machine.trace);
     machine.systemPorts.map(base, UART_PORTS, uart);
   });
 }

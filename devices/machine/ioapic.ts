@@ -102,6 +102,14 @@ export class Ioapic implements IoHandler {
   }
 
   read(offset: number, width: number): number {
+    const value = this.readRegister(offset, width);
+    this.qemu("ioapic_mem_read", () => this.access("read", offset, width) + ` retval ${hex(value)}`);
+    return value;
+  }
+  private access(what: string, offset: number, width: number): string {
+    return `ioapic mem ${what} addr ${hex(offset & 0xff)} regsel: ${hex(this.select)} size ${hex(width)}`;
+  }
+  private readRegister(offset: number, width: number): number {
     if ((offset & 0xff) === 0) return this.select;
     if ((offset & 0xff) !== 0x10 || width !== 4) return 0;
     switch (this.select) {
@@ -117,6 +125,7 @@ export class Ioapic implements IoHandler {
   }
 
   write(offset: number, width: number, value: number): void {
+    this.qemu("ioapic_mem_write", () => this.access("write", offset, width) + ` val ${hex(value)}`);
     switch (offset & 0xff) {
       case 0:
         this.select = value & 0xff;
@@ -183,3 +192,5 @@ export class Ioapic implements IoHandler {
     if (this.trace.on) this.trace.emit({ ev: "qemu", name, text: text() });
   }
 }
+
+const hex = (n: number) => "0x" + (n >>> 0).toString(16);

@@ -72,7 +72,7 @@ export function pc(ctx: BoardContext): Board {
   if (onOff("acpi", ctx.desc.machineProps.acpi ?? "on", true) !== false) {
     bus.add(new ChipsetFunction("PIIX4_PM", pmIds, { registers: pmRegisters }), 1, 3);
   }
-  ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus));
+  ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus, ctx.trace));
   return {
     pci: {
       bus,

@@ -1,8 +1,44 @@
 import type { IoHandler } from "../bus.ts";
 import type { PciBus } from "../pci/mod.ts";
 import { PCI_CONFIG_ADDRESS } from "../../spec/pci.ts";
+import type { TraceSink } from "../../spec/trace.ts";
 
 const ENABLE = 0x8000_0000;
+
+/** A bus's configuration space with QEMU's trace events, which name only functions that exist. */
+class TracedConfig {
+  constructor(private readonly bus: PciBus, private readonly trace: TraceSink) {}
+
+  read(bus: number, dev: number, fn: number, offset: number, width: number): number {
+    // What crosses the end of a 32-bit register arrives as three bytes: no such access exists.
+    if (width === 3) return this.read(bus, dev, fn, offset, 1) | this.read(bus, dev, fn, offset + 1, 2) << 8;
+    const value = this.bus.configRead(bus, dev, fn, offset, width);
+    if (this.trace.on) this.emit("pci_cfg_read", bus, dev, fn, offset, "->", value);
+    return value;
+  }
+  write(bus: number, dev: number, fn: number, offset: number, width: number, value: number): void {
+    if (width === 3) {
+      this.write(bus, dev, fn, offset, 1, value & 0xff);
+      return this.write(bus, dev, fn, offset + 1, 2, (value >>> 8) & 0xffff);
+    }
+    if (this.trace.on) this.emit("pci_cfg_write", bus, dev, fn, offset, "<-", value);
+    this.bus.configWrite(bus, dev, fn, offset, width, value);
+  }
+  private emit(
+    name: string,
+    bus: number,
+    dev: number,
+    fn: number,
+    at: number,
+    way: string,
+    value: number,
+  ): void {
+    const there = bus === 0 ? this.bus.at(dev, fn) : undefined;
+    if (there === undefined) return;
+    const text = `${there.name} ${there.bdf} @0x${at.toString(16)} ${way} 0x${value.toString(16)}`;
+    this.trace.emit({ ev: "qemu", name, text });
+  }
+}
 
 /**
  * Configuration mechanism 1 (PCI 3.0, 3.2.2.3.2): CONFIG_ADDRESS at 0xcf8, CONFIG_DATA at 0xcfc. The address register is
@@ -10,19 +46,20 @@ const ENABLE = 0x8000_0000;
  */
 export class ConfigPorts implements IoHandler {
   readonly name = "pci-conf";
+  declare private readonly config: TracedConfig;
   private address = 0;
 
-  constructor(private readonly bus: PciBus) {}
+  constructor(bus: PciBus, trace: TraceSink) {
+    this.config = new TracedConfig(bus, trace);
+  }
 
   read(offset: number, width: number): number {
     if (offset < 4) return this.address;
-    const at = offset - 4;
     if ((this.address & ENABLE) === 0) return 0xffff_ffff;
-    const [dev, fn, reg] = this.target();
-    const fits = Math.min(width, 4 - at);
+    const fits = Math.min(width, 8 - offset);
+    const value = this.config.read(this.busNumber, this.dev, this.fn, this.register(offset), fits);
     // What crosses the end of the data port is not there.
-    const rest = fits === width ? 0 : -1 << (8 * fits);
-    return this.read3(dev, fn, reg + at, fits) | rest;
+    return fits === width ? value : value | -1 << (8 * fits);
   }
 
   write(offset: number, width: number, value: number): void {
@@ -30,14 +67,10 @@ export class ConfigPorts implements IoHandler {
       if (offset === 0 && width === 4) this.address = value;
       return;
     }
-    const at = offset - 4;
     if ((this.address & ENABLE) === 0) return;
-    const [dev, fn, reg] = this.target();
-    const fits = Math.min(width, 4 - at);
-    if (fits !== 3) this.bus.configWrite(this.busNumber, dev, fn, reg + at, fits, value);
-    else {for (let i = 0; i < 3; i++) {
-        this.bus.configWrite(this.busNumber, dev, fn, reg + at + i, 1, (value >>> (8 * i)) & 0xff);
-      }}
+    const fits = Math.min(width, 8 - offset);
+    const kept = fits === width ? value : value & (2 ** (8 * fits) - 1);
+    this.config.write(this.busNumber, this.dev, this.fn, this.register(offset), fits, kept);
   }
 
   regName(offset: number): string {
@@ -47,16 +80,14 @@ export class ConfigPorts implements IoHandler {
   private get busNumber(): number {
     return (this.address >>> 16) & 0xff;
   }
-  private target(): [number, number, number] {
-    return [(this.address >>> 11) & 31, (this.address >>> 8) & 7, this.address & 0xfc];
+  private get dev(): number {
+    return (this.address >>> 11) & 31;
   }
-  private read3(dev: number, fn: number, offset: number, width: number): number {
-    if (width !== 3) return this.bus.configRead(this.busNumber, dev, fn, offset, width);
-    let value = 0;
-    for (let i = 0; i < 3; i++) {
-      value |= this.bus.configRead(this.busNumber, dev, fn, offset + i, 1) << (8 * i);
-    }
-    return value;
+  private get fn(): number {
+    return (this.address >>> 8) & 7;
+  }
+  private register(offset: number): number {
+    return (this.address & 0xfc) + offset - 4;
   }
 }
 
@@ -69,26 +100,18 @@ export const CONFIG_PORTS = { base: PCI_CONFIG_ADDRESS, size: 8 } as const;
  */
 export class Ecam implements IoHandler {
   readonly name = "pcie-mmcfg-mmio";
+  declare private readonly config: TracedConfig;
 
-  constructor(private readonly bus: PciBus) {}
+  constructor(bus: PciBus, trace: TraceSink) {
+    this.config = new TracedConfig(bus, trace);
+  }
 
   read(offset: number, width: number): number {
-    return this.bus.configRead(
-      offset >>> 20,
-      (offset >>> 15) & 31,
-      (offset >>> 12) & 7,
-      offset & 0xfff,
-      width,
-    );
+    const [bus, dev, fn] = [offset >>> 20, (offset >>> 15) & 31, (offset >>> 12) & 7];
+    return this.config.read(bus, dev, fn, offset & 0xfff, width);
   }
   write(offset: number, width: number, value: number): void {
-    this.bus.configWrite(
-      offset >>> 20,
-      (offset >>> 15) & 31,
-      (offset >>> 12) & 7,
-      offset & 0xfff,
-      width,
-      value,
-    );
+    const [bus, dev, fn] = [offset >>> 20, (offset >>> 15) & 31, (offset >>> 12) & 7];
+    this.config.write(bus, dev, fn, offset & 0xfff, width, value);
   }
 }

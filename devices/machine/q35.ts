@@ -4,6 +4,7 @@ import { type Board, type BoardContext, IO_APIC_PCI_PINS } from "./board.ts";
 import { ChipsetFunction, touches } from "./chipset.ts";
 import { CONFIG_PORTS, ConfigPorts, Ecam } from "./pci_host.ts";
 import { PirqRouter } from "./pirq.ts";
+import type { TraceSink } from "../../spec/trace.ts";
 import { onOff } from "./props.ts";
 
 const PCIEXBAR = 0x60;
@@ -30,7 +31,7 @@ export function q35(ctx: BoardContext): Board {
     ctx.ioapic.setPin(IO_APIC_PCI_PINS + pirq, pirqs.level(pirq));
     routeIsa(pirq);
   });
-  const ecam = new EcamWindow(ctx.memory, bus);
+  const ecam = new EcamWindow(ctx.memory, bus, ctx.trace);
   const mch = new ChipsetFunction("mch", {
     vendor: 0x8086,
     device: 0x29c0,
@@ -63,7 +64,7 @@ export function q35(ctx: BoardContext): Board {
   const has = (name: string) => onOff(name, ctx.desc.machineProps[name] ?? "on", true) !== false;
   if (has("sata")) bus.add(new ChipsetFunction("ich9-ahci", ahciIds, ahciConfig), 31, 2);
   if (has("smbus")) bus.add(new ChipsetFunction("ICH9-SMB", smbIds, smbConfig), 31, 3);
-  ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus));
+  ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus, ctx.trace));
   return {
     pci: {
       bus,
@@ -80,7 +81,11 @@ export function q35(ctx: BoardContext): Board {
 /** The ECAM window, which follows PCIEXBAR: bit 0 on, bits 2:1 the length. */
 class EcamWindow {
   private mapping: Mapping | undefined;
-  constructor(private readonly memory: AddressSpace, private readonly bus: PciBus) {}
+  constructor(
+    private readonly memory: AddressSpace,
+    private readonly bus: PciBus,
+    private readonly trace: TraceSink,
+  ) {}
 
   update(low: number, high: number): void {
     this.mapping?.remove();
@@ -89,7 +94,7 @@ class EcamWindow {
     if ((low & 1) === 0 || size === undefined) return;
     // Bits 35 down to the length's size are the base.
     const base = (high & 0xf) * 2 ** 32 + ((low & -size) >>> 0);
-    this.mapping = this.memory.map(base, size, new Ecam(this.bus));
+    this.mapping = this.memory.map(base, size, new Ecam(this.bus, this.trace));
   }
 }
 

@@ -1,3 +1,4 @@
+import { NO_TRACE, type TraceSink } from "../../spec/trace.ts";
 import type { EventQueue } from "../events.ts";
 import type { IoHandler, IrqLine } from "../bus.ts";
 import type { Chardev, ChardevFrontend } from "../chardev.ts";
@@ -37,6 +38,7 @@ export class Uart implements IoHandler, ChardevFrontend {
     private readonly irq: IrqLine,
     private readonly events: EventQueue,
     private readonly chardev: Chardev | undefined,
+    private readonly trace: TraceSink = NO_TRACE,
   ) {
     this.fifo = [];
     chardev?.attach(this);
@@ -63,12 +65,31 @@ export class Uart implements IoHandler, ChardevFrontend {
   read(offset: number, width: number): number {
     // Registers are bytes: a wider access is so many byte accesses.
     let value = 0;
-    for (let i = 0; i < width; i++) value |= this.readByte((offset + i) & 7) << (8 * i);
+    for (let i = 0; i < width; i++) {
+      const at = (offset + i) & 7;
+      const byte = this.readByte(at);
+      if (this.trace.on) this.record("read", at, byte);
+      value |= byte << (8 * i);
+    }
     return value >>> 0;
   }
 
   write(offset: number, width: number, value: number): void {
-    for (let i = 0; i < width; i++) this.writeByte((offset + i) & 7, (value >>> (8 * i)) & 0xff);
+    for (let i = 0; i < width; i++) {
+      const at = (offset + i) & 7;
+      const byte = (value >>> (8 * i)) & 0xff;
+      if (this.trace.on) this.record("write", at, byte);
+      this.writeByte(at, byte);
+    }
+  }
+
+  private record(what: "read" | "write", at: number, byte: number): void {
+    const two = (n: number) => n.toString(16).padStart(2, "0");
+    this.trace.emit({
+      ev: "qemu",
+      name: `serial_${what}`,
+      text: `${what} addr 0x${two(at)} val 0x${two(byte)}`,
+    });
   }
 
   regName(offset: number): string | undefined {

@@ -1,10 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { physAddr } from "../../../arch/addresses.ts";
-import { PciFunction } from "../../../devices/pci/mod.ts";
+import { PciBus, PciFunction } from "../../../devices/pci/mod.ts";
 import { ConfigPorts } from "../../../devices/machine/pci_host.ts";
 import { q35Pirq } from "../../../devices/machine/q35.ts";
 import { pcPirq } from "../../../devices/machine/pc.ts";
 import { lowMemory } from "../../../devices/machine/ram.ts";
+import { NO_TRACE } from "../../../spec/trace.ts";
 import { cfgRead, cfgWrite, machineOf, read32, recorder, write32 } from "./support.ts";
 
 /** Read from QEMU 7.2.22 over qtest. */
@@ -75,7 +76,7 @@ Deno.test("mechanism 1: byte and word accesses, the address by 32 bits only, one
 Deno.test("no access over the data port leaves its 32-bit register", () => {
   const m = machineOf();
   const bus = machineBus(m);
-  const ports = new ConfigPorts(bus);
+  const ports = new ConfigPorts(bus, NO_TRACE);
   ports.write(0, 4, 0x8000_0060);
   assertEquals(ports.read(7, 4) >>> 0, 0xffff_ffb0);
   ports.write(5, 4, 0x1122_3344);
@@ -84,13 +85,12 @@ Deno.test("no access over the data port leaves its 32-bit register", () => {
 });
 /** A bus of its own with one function at 0:0.0. */
 function machineBus(m: ReturnType<typeof machineOf>) {
-  const bus = new PciBusOf(m.pciMemory, m.pciPorts);
+  const bus = new PciBus(m.pciMemory, m.pciPorts);
   const fn = new PciFunction("fn", { vendor: 1, device: 2, revision: 0, classCode: 0 });
   bus.add(fn, 0);
   fn.configWrite(0x60, 4, 0xb000_0000);
   return bus;
 }
-import { PciBus as PciBusOf } from "../../../devices/pci/mod.ts";
 
 Deno.test("q35: ECAM reads 0 before it is enabled, then mirrors mechanism 1", () => {
   const m = machineOf();
@@ -199,7 +199,7 @@ Deno.test("accesses are recorded with device and register", () => {
   read32(m, 0xfec0_0010);
   read32(m, 0xd000_0000);
   cfgRead(m, 0, 0, 0, 2);
-  assertEquals(trace.events.slice(0, 3), [
+  assertEquals(trace.events.filter((e) => e.ev !== "qemu").slice(0, 3), [
     { ev: "mmio_write", addr: 0xfec0_0000, width: 4, value: 1, dev: "ioapic", reg: "IOREGSEL" },
     { ev: "mmio_read", addr: 0xfec0_0010, width: 4, value: 0x17_0020, dev: "ioapic", reg: "VERSION" },
     { ev: "mmio_read", addr: 0xd000_0000, width: 4, value: 0 },
@@ -218,4 +218,25 @@ Deno.test("accesses are recorded with device and register", () => {
     dev: "pci-conf",
     reg: "CONFIG_DATA",
   });
+});
+
+Deno.test("QEMU's own trace events in QEMU's words (as -trace printed them)", () => {
+  const trace = recorder();
+  const m = machineOf({ serial: ["c"], chardevs: [{ backend: "null", id: "c", props: {} }] }, { trace });
+  cfgRead(m, 31, 0, 2, 2);
+  cfgRead(m, 9, 0, 0);
+  cfgWrite(m, 31, 0, 0x61, 1, 5);
+  write32(m, 0xfec0_0000, 0x10);
+  write32(m, 0xfec0_0010, 0xa031);
+  m.portWrite(0x3f8, 1, 0x41);
+  m.portRead(0x3fd, 1);
+  const lines = trace.events.flatMap((e) => e.ev === "qemu" ? [`${e.name} ${e.text}`] : []);
+  assertEquals(lines, [
+    "pci_cfg_read ICH9-LPC 00:1f.0 @0x2 -> 0x2918",
+    "pci_cfg_write ICH9-LPC 00:1f.0 @0x61 <- 0x5",
+    "ioapic_mem_write ioapic mem write addr 0x0 regsel: 0x0 size 0x4 val 0x10",
+    "ioapic_mem_write ioapic mem write addr 0x10 regsel: 0x10 size 0x4 val 0xa031",
+    "serial_write write addr 0x00 val 0x41",
+    "serial_read read addr 0x05 val 0x60",
+  ]);
 });
