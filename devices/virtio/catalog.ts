@@ -205,7 +205,15 @@ export const deviceCatalog: readonly CatalogEntry[] = [
   portEntry("virtserialport"),
 ];
 
-/** A driver by its name or alias, or undefined. */
+/**
+ * A driver by its name or alias, or undefined.
+ *
+ * ```ts
+ * import { findDriver } from "./catalog.ts";
+ * const rng = findDriver("virtio-rng")!;
+ * console.assert(rng.driver === "virtio-rng-pci" && rng.properties.some((p) => p.name === "packed"));
+ * ```
+ */
 export function findDriver(name: string): CatalogEntry | undefined {
   return deviceCatalog.find((entry) => entry.driver === name || entry.aliases.includes(name));
 }

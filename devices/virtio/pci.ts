@@ -189,10 +189,8 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     return this.device.configVector === vector || this.device.queues.some((q) => q.vector === vector);
   }
   private sendMsi(address: number, data: number): void {
-    const { ctx } = this.device;
-    if (ctx.trace.on) ctx.trace.emit({ ev: "msi", addr: address, data, dev: this.name });
     // The message is a memory write of this function: without bus mastering it goes nowhere.
-    if (this.busMaster) ctx.sendMsi(address, data, this.name);
+    if (this.busMaster) this.device.ctx.sendMsi(address, data, this.name);
   }
 
   private addModern(): void {

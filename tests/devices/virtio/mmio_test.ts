@@ -1,4 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import { VirtioMmio } from "../../../devices/virtio/mod.ts";
 import { bytesOf, reference, Rig } from "./_rig.ts";
 
@@ -102,4 +103,21 @@ Deno.test("version 1 says once that it cannot be driven, and how to get version 
   assertEquals(r.named("unsupported").length, 1);
   assertStringIncludes(r.named("unsupported")[0], "force-legacy=false");
   assertEquals(r.mmio.read(0x60, 4), 0);
+});
+
+Deno.test("random register programs never throw, on either version", () => {
+  const step = fc.record({
+    at: fc.oneof(fc.integer({ min: 0, max: 0x1ff }), fc.integer({ min: 0, max: 0x40 }).map((n) => 4 * n)),
+    value: fc.oneof(fc.constantFrom(0, 1, 3, 7, 8, 11, 15, 0x1000, 0xf_fff0), fc.nat(0xffff_ffff)),
+    width: fc.constantFrom(1, 2, 4),
+    write: fc.boolean(),
+  });
+  fc.assert(fc.property(fc.boolean(), fc.array(step, { maxLength: 80 }), (legacy, steps) => {
+    const r = legacy ? new Rig(["virtio-serial-device", "virtconsole,chardev=c0"], true) : running();
+    for (const s of steps) {
+      if (s.write) r.mmio.write(s.at, s.width, s.value);
+      else assert(r.mmio.read(s.at, s.width) < 2 ** (8 * s.width));
+      r.ctx.events.advance(60);
+    }
+  }));
 });
