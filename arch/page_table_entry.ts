@@ -44,8 +44,7 @@ export function entryHigh(phys: number, flags: number): number {
 
 /** Address in an entry, in bytes: bits 12 to 51; of a larger page only the bits from its size up (bit 12 is PAT). */
 export function entryAddress(low: number, high: number, size: number): number {
-  const address = (high & 0xf_ffff) * 2 ** 32 + ((low & 0xffff_f000) >>> 0);
-  return address - address % size;
+  return (high & 0xf_ffff) * 2 ** 32 + ((low & -size) >>> 0);
 }
 
 /** The flags of an entry, as in {@link PageFlag}. */
