@@ -20,8 +20,9 @@ import { createVirtq } from "./virtio/virtqueue/mod.ts";
 /** Bytes of a buffer, and how many a queue has at most. */
 const PACKET_SIZE = 4096;
 const PACKETS = 16;
-/** How long {@link VirtioConsoleDriver.flush} waits: nanoseconds of machine time, and looks at a clock that stands. */
-const FLUSH_PATIENCE = 1e9;
+/** How long {@link VirtioConsoleDriver.flush} waits for the next buffer: nanoseconds of machine time. */
+const FLUSH_PATIENCE = 200e6;
+/** How often it looks at a clock that stands. */
 const FLUSH_LOOKS = 100_000;
 
 /** The console: a stream of bytes in each direction. Neither direction ever waits. */
@@ -163,15 +164,26 @@ export class VirtioConsoleDriver {
     });
   }
 
-  /** Waits until the device has taken all that was written, one second of machine time at most. Says whether it has. */
+  /**
+   * Waits until the device has taken all that was written; gives up when it takes nothing for 200 ms of machine time, or
+   * the driver breaks. Says whether all was taken.
+   */
   flush(): boolean {
     if (this.broken !== undefined) return false;
-    const giveUp = this.platform.now() + FLUSH_PATIENCE;
-    for (let i = 0; i < FLUSH_LOOKS; i++) {
-      this.guarded(() => this.reclaim());
+    let time = this.platform.now();
+    let giveUp = time + FLUSH_PATIENCE;
+    for (let standing = 0; standing < FLUSH_LOOKS && time <= giveUp; standing++) {
+      try {
+        if (this.reclaim()) giveUp = time + FLUSH_PATIENCE;
+      } catch (error) {
+        this.fail(error);
+        return false;
+      }
       if (this.tx.inFlight === 0) return true;
-      if (this.platform.now() > giveUp) break;
       this.platform.relax();
+      const now = this.platform.now();
+      if (now !== time) standing = 0;
+      time = now;
     }
     this.log.warn(`${this.caps.comCfg.deviceName}: ${this.tx.inFlight} buffers were not sent`);
     return false;

@@ -39,6 +39,12 @@ export function findMmioDevices(ctx: DriverContext): MmioDevice[] {
 /**
  * Parses `SIZE@ADDRESS:IRQ[:ID]`, Linux's `virtio_mmio.device=`. Size with K or M, `4K` or `512` for instance.
  * Anything else is logged and gives undefined.
+ *
+ * ```ts
+ * import { NO_LOG } from "./context.ts";
+ * import { parseMmioArgument } from "./mmio.ts";
+ * console.assert(parseMmioArgument("4K@0xfeb00000:5", { log: NO_LOG })?.irq === 5);
+ * ```
  */
 export function parseMmioArgument(arg: string, ctx: Pick<DriverContext, "log">): MmioSlot | undefined {
   const match = /^(0x[0-9a-f]+|\d+)([KM]?)@(0x[0-9a-f]+|\d+):(\d+)(?::\d+)?$/i.exec(arg.trim());

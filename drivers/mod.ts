@@ -28,7 +28,15 @@ export interface Drivers {
   readonly failed: { readonly location: VirtioDeviceLocation; readonly error: Error }[];
 }
 
-/** Finds the devices and starts their drivers. A device that fails is logged and kept in `failed`; the others go on. */
+/**
+ * Finds the devices and starts their drivers. A device that fails is logged and kept in `failed`; the others go on.
+ *
+ * ```ts ignore
+ * const drivers = initDrivers(ctx);
+ * const bytes = new Uint8Array(32);
+ * while (drivers.rng[0].read(bytes) === 0) ctx.platform.relax();
+ * ```
+ */
 export function initDrivers(ctx: DriverContext): Drivers {
   const drivers: Drivers = { rng: [], console: [], all: [], failed: [] };
   for (const location of findDevices(ctx)) {

@@ -10,7 +10,14 @@ export interface PciAddress {
   readonly function: number;
 }
 
-/** `00:02.0`, as lspci prints it. */
+/**
+ * `00:02.0`, as lspci prints it.
+ *
+ * ```ts
+ * import { pciAddressName } from "./config_access.ts";
+ * console.assert(pciAddressName({ bus: 0, device: 31, function: 2 }) === "00:1f.2");
+ * ```
+ */
 export function pciAddressName(a: PciAddress): string {
   const two = (n: number) => n.toString(16).padStart(2, "0");
   return `${two(a.bus)}:${two(a.device)}.${a.function}`;
