@@ -4,7 +4,7 @@ import { Machine, type MachineHost } from "./machine.ts";
 import { microvm } from "./microvm.ts";
 import { pc } from "./pc.ts";
 import { chardevOf, plugDevices } from "./plug.ts";
-import { MachineError, onOff, refuseUnknown } from "./props.ts";
+import { MACHINE_PROPERTIES, MachineError, onOff, refuseUnknown } from "./props.ts";
 import { q35 } from "./q35.ts";
 import { Uart } from "./uart.ts";
 
@@ -14,37 +14,6 @@ const UART_PORTS = 8;
 
 const BOARDS: Record<MachineKind, (ctx: BoardContext) => Board> = { q35, pc, microvm };
 
-/** Properties that every machine takes; they mean nothing to a guest of the simulated machine. */
-const COMMON = [
-  "accel",
-  "dump-guest-core",
-  "graphics",
-  "kernel-irqchip",
-  "mem-merge",
-  "memory-backend",
-  "usb",
-];
-/**
- * The machine properties that may be given, by machine. Those that are about parts which are not modelled (timers, the
- * old interrupt controller, firmware) are accepted, whatever they say.
- */
-export const MACHINE_PROPERTIES: Record<MachineKind, readonly string[]> = {
-  q35: ["acpi", "hpet", "i8042", "pit", "sata", "smbus", "smm", "vmport", ...COMMON],
-  pc: ["acpi", "hpet", "i8042", "pit", "smm", "vmport", ...COMMON],
-  microvm: [
-    "acpi",
-    "auto-kernel-cmdline",
-    "ioapic2",
-    "isa-serial",
-    "pcie",
-    "pic",
-    "pit",
-    "rtc",
-    "smm",
-    "x-option-roms",
-    ...COMMON,
-  ],
-};
 const NOT_ON_OFF = ["accel", "kernel-irqchip", "memory-backend"];
 
 /**

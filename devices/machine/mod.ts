@@ -2,8 +2,8 @@
  * Simulated machines: q35, pc and microvm as QEMU 7.2 has them, behind the same `Platform` as the real one. A machine
  * is made by {@link createMachine}; `machine.ts` holds what all have in common, `q35.ts`, `pc.ts` and `microvm.ts` the boards.
  */
-export { createMachine, MACHINE_PROPERTIES } from "./create.ts";
+export { createMachine } from "./create.ts";
 export { ACCESS_TIME, Machine, type MachineDevice, type MachineHost, RELAX_TIME } from "./machine.ts";
-export { MachineError } from "./props.ts";
+export { MACHINE_PROPERTIES, MachineError } from "./props.ts";
 export { VIRTIO_MMIO_BASE, VIRTIO_MMIO_STRIDE } from "./microvm.ts";
 export { DRIVERS } from "./plug.ts";

@@ -1,4 +1,4 @@
-import { UsageError } from "../description/types.ts";
+import { type MachineKind, UsageError } from "../description/types.ts";
 
 /** A machine cannot be built as described. The message names what is wrong and what is possible. */
 export class MachineError extends UsageError {
@@ -35,3 +35,35 @@ export function refuseUnknown(
     }
   }
 }
+
+/** Properties that every machine takes; they mean nothing to a guest of the simulated machine. */
+const COMMON = [
+  "accel",
+  "dump-guest-core",
+  "graphics",
+  "kernel-irqchip",
+  "mem-merge",
+  "memory-backend",
+  "usb",
+];
+/**
+ * The machine properties that may be given, by machine. Those that are about parts which are not modelled (timers, the
+ * old interrupt controller, firmware) are accepted, whatever they say.
+ */
+export const MACHINE_PROPERTIES: Record<MachineKind, readonly string[]> = {
+  q35: ["acpi", "hpet", "i8042", "pit", "sata", "smbus", "smm", "vmport", ...COMMON],
+  pc: ["acpi", "hpet", "i8042", "pit", "smm", "vmport", ...COMMON],
+  microvm: [
+    "acpi",
+    "auto-kernel-cmdline",
+    "ioapic2",
+    "isa-serial",
+    "pcie",
+    "pic",
+    "pit",
+    "rtc",
+    "smm",
+    "x-option-roms",
+    ...COMMON,
+  ],
+};
