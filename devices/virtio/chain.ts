@@ -2,7 +2,7 @@ import type { GuestMemory } from "../guest_memory.ts";
 
 const TWO_32 = 0x1_0000_0000;
 /** int32 words a segment takes: low half of the address, high half, length. */
-const STRIDE = 3;
+export const STRIDE = 3;
 
 /** One buffer of a chain: guest-physical address and length in bytes. */
 export interface Segment {
@@ -62,34 +62,10 @@ export class Chain {
     this.newer = undefined;
   }
 
-  /** For the queue: empties the chain. */
-  begin(id: number): void {
-    this.id = id;
-    this.descriptors = 1;
-    this.outNum = 0;
-    this.inNum = 0;
-    this.readableLength = 0;
-    this.writableLength = 0;
-    this.written = 0;
+  /** For the queue: room for one more segment behind `at` words. */
+  room(at: number): Int32Array {
+    return at === this.words.length ? this.grow() : this.words;
   }
-  /** For the queue: adds a segment; readable ones first. `length` is unsigned. */
-  add(lo: number, hi: number, length: number, writable: boolean): void {
-    const n = this.outNum + this.inNum;
-    const at = n * STRIDE;
-    let words = this.words;
-    if (at === words.length) words = this.grow();
-    words[at] = lo;
-    words[at + 1] = hi;
-    words[at + 2] = length;
-    if (writable) {
-      this.inNum++;
-      this.writableLength += length;
-    } else {
-      this.outNum++;
-      this.readableLength += length;
-    }
-  }
-
   /** The buffers, in order; for inspection. */
   segments(): Segment[] {
     const list: Segment[] = [];

@@ -1,4 +1,5 @@
 import type { GuestMemory } from "../guest_memory.ts";
+import type { TraceSink } from "../../spec/trace.ts";
 import { Chain } from "./chain.ts";
 import { Rule } from "./queue_rules.ts";
 
@@ -71,6 +72,7 @@ export interface AvailBytes {
  */
 export abstract class DeviceQueue {
   declare readonly memory: GuestMemory;
+  declare protected readonly trace: TraceSink;
   declare readonly name: string;
   declare readonly size: number;
   /** Why the queue gives out nothing more. */
@@ -95,6 +97,7 @@ export abstract class DeviceQueue {
 
   constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
     this.memory = memory;
+    this.trace = memory.trace;
     this.name = cfg.name;
     this.size = cfg.size;
     this.broken = undefined;
@@ -127,7 +130,7 @@ export abstract class DeviceQueue {
    */
   fill(chain: Chain, written: number): void {
     if (!chain.inFlight || chain.done) this.notInFlight(chain);
-    if (this.memory.trace.on) this.traceFill(chain, written);
+    if (this.trace.on) this.traceFill(chain, written);
     if (!this.inOrder) {
       this.put(chain, written);
       return;
@@ -170,7 +173,8 @@ export abstract class DeviceQueue {
       this.chains.push(chain);
       this.free.push(chain);
     }
-    chain.begin(id);
+    chain.id = id;
+    chain.written = 0;
     chain.inFlight = true;
     return chain;
   }
@@ -255,7 +259,7 @@ export abstract class DeviceQueue {
     throw error;
   }
   protected tracePop(chain: Chain): void {
-    this.memory.trace.emit({
+    this.trace.emit({
       ev: "qemu",
       name: "virtqueue_pop",
       text: `vq ${hexOf(this.descAddr)} elem ${
@@ -264,14 +268,14 @@ export abstract class DeviceQueue {
     });
   }
   private traceFill(chain: Chain, written: number): void {
-    this.memory.trace.emit({
+    this.trace.emit({
       ev: "qemu",
       name: "virtqueue_fill",
       text: `vq ${hexOf(this.descAddr)} elem ${this.elem(chain)} len ${written} idx ${this.filled}`,
     });
   }
   protected traceFlush(count: number): void {
-    this.memory.trace.emit({
+    this.trace.emit({
       ev: "qemu",
       name: "virtqueue_flush",
       text: `vq ${hexOf(this.descAddr)} count ${count}`,

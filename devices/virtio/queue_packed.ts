@@ -1,6 +1,6 @@
 import type { GuestMemory } from "../guest_memory.ts";
 import { DESC_SIZE, DescF, EventSuppr, PackedDesc, PackedDescF, RingEventFlags } from "../../spec/mod.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, STRIDE } from "./chain.ts";
 import {
   type AvailBytes,
   DeviceQueue,
@@ -88,17 +88,32 @@ export class PackedDeviceQueue extends DeviceQueue {
       flags = view.getUint16(at + PackedDesc.FLAGS, true);
     }
     let count = 1;
+    let outNum = 0;
+    let inNum = 0;
+    let readableLength = 0;
+    let writableLength = 0;
     for (;; count++) {
       const lo = view.getInt32(at, true);
       const hi = view.getInt32(at + 4, true);
       const length = view.getUint32(at + PackedDesc.LEN, true);
       const writable = (flags & DescF.WRITE) !== 0;
-      if (!writable && chain.inNum > 0) this.badOrder(chain);
+      if (!writable && inNum > 0) this.badOrder(chain);
       if (length === 0) this.zeroSized(chain);
-      if (chain.outNum + chain.inNum === this.maxSegments) this.tooLong(chain);
+      if (outNum + inNum === this.maxSegments) this.tooLong(chain);
       if (!this.memory.coversSplit(lo, hi, length)) this.outside(chain, lo, hi, length);
       if (count > max) this.looped(chain);
-      chain.add(lo, hi, length, writable);
+      const word = (outNum + inNum) * STRIDE;
+      const words = chain.room(word);
+      words[word] = lo;
+      words[word + 1] = hi;
+      words[word + 2] = length;
+      if (writable) {
+        inNum++;
+        writableLength += length;
+      } else {
+        outNum++;
+        readableLength += length;
+      }
       if (indirect) {
         // NEXT means nothing in a table (virtio 1.4, 2.8.7): it ends where its length says.
         at += DESC_SIZE;
@@ -114,6 +129,10 @@ export class PackedDeviceQueue extends DeviceQueue {
       }
       flags = view.getUint16(at + PackedDesc.FLAGS, true);
     }
+    chain.outNum = outNum;
+    chain.inNum = inNum;
+    chain.readableLength = readableLength;
+    chain.writableLength = writableLength;
     const taken = indirect ? 1 : count;
     chain.descriptors = taken;
     let next = head + taken;
@@ -124,7 +143,7 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.lastAvail = next;
     this.inuse += taken;
     if (this.inOrder) this.enqueue(chain);
-    if (this.memory.trace.on) this.tracePop(chain);
+    if (this.trace.on) this.tracePop(chain);
     return chain;
   }
 
@@ -141,10 +160,10 @@ export class PackedDeviceQueue extends DeviceQueue {
         this.firstAt = at;
         this.firstFlags = this.usedOwner;
         this.firstIdx = idx;
-        if (this.memory.trace.on) this.traceDesc(idx, PackedDesc.LEN, 6);
+        if (this.trace.on) this.traceDesc(idx, PackedDesc.LEN, 6);
       } else {
         view.setUint16(at + PackedDesc.FLAGS, this.usedOwner, true);
-        if (this.memory.trace.on) this.traceDesc(idx, PackedDesc.LEN, 8);
+        if (this.trace.on) this.traceDesc(idx, PackedDesc.LEN, 8);
       }
       let next = idx + descriptors;
       if (next >= this.size) {
@@ -165,7 +184,7 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.filled = 0;
     if (this.broken !== undefined) return;
     this.descView.setUint16(this.firstAt + PackedDesc.FLAGS, this.firstFlags, true);
-    if (this.memory.trace.on) {
+    if (this.trace.on) {
       this.traceDesc(this.firstIdx, PackedDesc.FLAGS, 2);
       this.traceFlush(count);
     }
@@ -203,7 +222,7 @@ export class PackedDeviceQueue extends DeviceQueue {
       flags = RingEventFlags.DESC;
     }
     view.setUint16(this.device + EventSuppr.FLAGS, flags, true);
-    if (this.memory.trace.on) {
+    if (this.trace.on) {
       this.memory.traceWrite(this.deviceAddr, EventSuppr.SIZE, `${this.name} device event`);
     }
   }

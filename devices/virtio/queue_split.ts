@@ -9,7 +9,7 @@ import {
   SplitDesc,
 } from "../../spec/mod.ts";
 import { Used, USED_F_NO_NOTIFY, usedSize } from "../../spec/mod.ts";
-import type { Chain } from "./chain.ts";
+import { type Chain, STRIDE } from "./chain.ts";
 import {
   type AvailBytes,
   DeviceQueue,
@@ -86,6 +86,10 @@ export class SplitDeviceQueue extends DeviceQueue {
     let table = this.desc;
     let max = this.size;
     let indirect = false;
+    let outNum = 0;
+    let inNum = 0;
+    let readableLength = 0;
+    let writableLength = 0;
     for (let count = 1;; count++) {
       // At the head, or behind other descriptors (virtio 1.4, 2.7.5.3.2); within a table the flag means nothing, as in QEMU.
       if ((flags & DescF.INDIRECT) !== 0 && !indirect) {
@@ -104,21 +108,36 @@ export class SplitDeviceQueue extends DeviceQueue {
       const hi = view.getInt32(at + 4, true);
       const length = view.getUint32(at + SplitDesc.LEN, true);
       const writable = (flags & DescF.WRITE) !== 0;
-      if (!writable && chain.inNum > 0) this.badOrder(chain);
+      if (!writable && inNum > 0) this.badOrder(chain);
       if (length === 0) this.zeroSized(chain);
-      if (chain.outNum + chain.inNum === this.maxSegments) this.tooLong(chain);
+      if (outNum + inNum === this.maxSegments) this.tooLong(chain);
       if (!this.memory.coversSplit(lo, hi, length)) this.outside(chain, lo, hi, length);
       if (count > max) this.looped(chain);
-      chain.add(lo, hi, length, writable);
+      const word = (outNum + inNum) * STRIDE;
+      const words = chain.room(word);
+      words[word] = lo;
+      words[word + 1] = hi;
+      words[word + 2] = length;
+      if (writable) {
+        inNum++;
+        writableLength += length;
+      } else {
+        outNum++;
+        readableLength += length;
+      }
       if ((flags & DescF.NEXT) === 0) break;
       const i = view.getUint16(at + SplitDesc.NEXT, true);
       if (i >= max) this.badNext(chain, i, max);
       at = table + i * DESC_SIZE;
       flags = view.getUint16(at + SplitDesc.FLAGS, true);
     }
+    chain.outNum = outNum;
+    chain.inNum = inNum;
+    chain.readableLength = readableLength;
+    chain.writableLength = writableLength;
     this.inuse++;
     if (this.inOrder) this.enqueue(chain);
-    if (this.memory.trace.on) this.tracePop(chain);
+    if (this.trace.on) this.tracePop(chain);
     return chain;
   }
 
@@ -133,13 +152,28 @@ export class SplitDeviceQueue extends DeviceQueue {
     // A whole round since the last question: the difference no longer tells what is new.
     if (((idx - this.signalledUsed) << 16 >> 16) < count) this.signalledValid = false;
     this.usedIdx = idx;
-    if (this.memory.trace.on) {
+    if (this.trace.on) {
       this.memory.traceWrite(this.deviceAddr + Used.IDX, 2, `${this.name} used`);
       this.traceFlush(count);
     }
   }
 
   override push(chain: Chain, written: number): void {
+    if (chain.inFlight && !this.inOrder && this.filled === 0 && this.broken === undefined && !this.trace.on) {
+      // What fill and flush would do, at once.
+      const slot = this.usedSlot;
+      const at = this.used + Used.RING + slot * Used.ELEM_SIZE;
+      const idx = (this.usedIdx + 1) & 0xffff;
+      this.usedView.setUint32(at, chain.id, true);
+      this.usedView.setUint32(at + 4, written, true);
+      this.usedView.setUint16(this.used + Used.IDX, idx, true);
+      this.usedSlot = idx === 0 || slot + 1 === this.size ? 0 : slot + 1;
+      this.usedIdx = idx;
+      if (((idx - this.signalledUsed) << 16 >> 16) < 1) this.signalledValid = false;
+      this.inuse--;
+      this.recycle(chain);
+      return;
+    }
     this.fill(chain, written);
     this.flush();
   }
@@ -168,7 +202,7 @@ export class SplitDeviceQueue extends DeviceQueue {
     }
     const flags = this.usedView.getUint16(this.used, true);
     this.usedView.setUint16(this.used, on ? flags & ~USED_F_NO_NOTIFY : flags | USED_F_NO_NOTIFY, true);
-    if (this.memory.trace.on) this.memory.traceWrite(this.deviceAddr, 2, `${this.name} used`);
+    if (this.trace.on) this.memory.traceWrite(this.deviceAddr, 2, `${this.name} used`);
   }
 
   override hasAvail(): boolean {
@@ -266,7 +300,7 @@ export class SplitDeviceQueue extends DeviceQueue {
       this.usedView.setUint32(at, chain.id, true);
       this.usedView.setUint32(at + 4, written, true);
       this.usedSlot = idx === 0 || slot + 1 === this.size ? 0 : slot + 1;
-      if (this.memory.trace.on) {
+      if (this.trace.on) {
         const addr = this.deviceAddr + Used.RING + slot * Used.ELEM_SIZE;
         this.memory.traceWrite(addr, 8, `${this.name} used`);
       }
@@ -278,6 +312,6 @@ export class SplitDeviceQueue extends DeviceQueue {
   private writeAvailEvent(event: number): void {
     const at = Used.RING + this.size * Used.ELEM_SIZE;
     this.usedView.setUint16(this.used + at, event, true);
-    if (this.memory.trace.on) this.memory.traceWrite(this.deviceAddr + at, 2, `${this.name} used`);
+    if (this.trace.on) this.memory.traceWrite(this.deviceAddr + at, 2, `${this.name} used`);
   }
 }
