@@ -113,20 +113,13 @@ export abstract class VirtqBase implements Virtq {
     for (let i = 0; i < send.length; i++) {
       if (send[i].vec.len === 0) throw this.refuse("BufferNotSpecified", `send element ${i} is empty`);
     }
-    if (type === BufferType.Direct) {
-      const n = token.descriptors;
-      if (n > room) {
-        throw this.refuse("NoDescrAvail", `${n} descriptors needed, ${room} of ${this.size} free`);
-      }
-      token.consumed = n;
-    } else {
-      if (!this.indirect) {
-        throw this.refuse("FeatureNotSupported", "Indirect without VIRTIO_F_INDIRECT_DESC", F.INDIRECT_DESC);
-      }
-      if (room < 1) throw this.refuse("NoDescrAvail", `1 descriptor needed, none of ${this.size} free`);
-      this.makeTable(token);
-      token.consumed = 1;
+    const n = type === BufferType.Direct ? token.descriptors : 1;
+    if (type !== BufferType.Direct && !this.indirect) {
+      throw this.refuse("FeatureNotSupported", "Indirect without VIRTIO_F_INDIRECT_DESC", F.INDIRECT_DESC);
     }
+    if (n > room) throw this.refuse("NoDescrAvail", `${n} needed, ${room} of ${this.size} free`);
+    if (type !== BufferType.Direct) this.makeTable(token);
+    token.consumed = n;
     token.busy = true;
     token.awaitQueue = undefined;
   }
@@ -246,17 +239,19 @@ export abstract class VirtqBase implements Virtq {
     if (token.table !== undefined) this.freeTable(token);
     token.busy = false;
     if (this.wanted !== 0) this.settle(token);
-    if (length > token.writable) {
-      token.awaitQueue = undefined;
-      throw new VirtqDeviceError(
-        "UsedLengthTooLarge",
-        `${this.name}: the device claims ${length} bytes in buffer ${id}, which has ${token.writable} to write`,
-        length,
-        token,
-      );
-    }
+    if (length > token.writable) throw this.tooLong(token, id, length);
     token.used.restart(length);
     return token.used;
+  }
+
+  private tooLong(token: AvailBufferToken, id: number, length: number): VirtqDeviceError {
+    token.awaitQueue = undefined;
+    return new VirtqDeviceError(
+      "UsedLengthTooLarge",
+      `${this.name}: the device claims ${length} bytes in buffer ${id}, which has ${token.writable} to write`,
+      length,
+      token,
+    );
   }
 
   /** IN_ORDER: how many buffers the entry for `id`, which is outstanding, stands for. */

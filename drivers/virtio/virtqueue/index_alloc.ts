@@ -14,8 +14,10 @@ export class IndexAlloc {
   declare readonly length: number;
   /** How many are free. */
   free: number;
-  private hint: number;
-  declare private readonly bits: Int32Array;
+  /** The word to look at first. @internal The split ring takes a chain's descriptors in one go. */
+  hint: number;
+  /** @internal */
+  declare readonly bits: Int32Array;
 
   constructor(length: number) {
     this.length = length;

@@ -115,17 +115,7 @@ export class PackedVq extends VirtqBase {
     this.capacity -= n;
     let off = this.writeOff;
     let at = this.descAt + (off << 4);
-    if (type !== BufferType.Direct) {
-      const table = token.table!;
-      memory.writeU32(at, table.physLo);
-      memory.writeU32(at + 4, table.physHi);
-      memory.writeU32(at + 8, table.length);
-      memory.writeU16(at + PackedDesc.ID, id);
-      const flags = this.availFlags | DescF.INDIRECT;
-      if (off + 1 === this.size) this.wrapWrite();
-      else this.writeOff = off + 1;
-      return flags;
-    }
+    if (type !== BufferType.Direct) return this.putTable(token, id, off);
     const send = token.sendBuff;
     const recv = token.recvBuff;
     const sends = send.length;
@@ -152,6 +142,21 @@ export class PackedVq extends VirtqBase {
     }
     this.writeOff = off;
     return first;
+  }
+
+  /** One descriptor, for the indirect table. */
+  private putTable(token: AvailBufferToken, id: number, off: number): number {
+    const memory = this.memory;
+    const table = token.table!;
+    const at = this.descAt + (off << 4);
+    memory.writeU32(at, table.physLo);
+    memory.writeU32(at + 4, table.physHi);
+    memory.writeU32(at + 8, table.length);
+    memory.writeU16(at + PackedDesc.ID, id);
+    const flags = this.availFlags | DescF.INDIRECT;
+    if (off + 1 === this.size) this.wrapWrite();
+    else this.writeOff = off + 1;
+    return flags;
   }
 
   private wrapWrite(): void {
@@ -194,16 +199,21 @@ export class PackedVq extends VirtqBase {
     const id = memory.readU16(at + PackedDesc.ID);
     const length = memory.readU32(at + PackedDesc.LEN);
     const token = id < this.size ? this.tokens[id] : undefined;
-    if (token === undefined) {
-      // Nothing was freed; the device has moved on by the buffer it thinks it used.
-      this.skip(id < this.size ? this.lengths[id] : 1);
-      if (this.eventPassed) this.settleNotif();
-      throw this.badId(id);
-    }
-    if (!this.inOrder) {
-      this.skip(token.consumed);
-      return this.finish(token, id, length);
-    }
+    if (token === undefined) throw this.consumeBad(id);
+    if (this.inOrder) return this.startBatch(id, length);
+    this.skip(token.consumed);
+    return this.finish(token, id, length);
+  }
+
+  /** A bad id: nothing was freed; the device has moved on by the buffer that it thinks it used. */
+  private consumeBad(id: number): Error {
+    this.skip(id < this.size ? this.lengths[id] : 1);
+    if (this.eventPassed) this.settleNotif();
+    return this.badId(id);
+  }
+
+  /** IN_ORDER: an entry for `id`, which is outstanding. */
+  private startBatch(id: number, length: number): UsedBufferToken {
     this.batchLeft = this.batchOf(id);
     this.batchLen = length;
     let n = 0;

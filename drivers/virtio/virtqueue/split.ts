@@ -95,57 +95,85 @@ export class SplitVq extends VirtqBase {
 
   /** Writes descriptors and the available entry; the device sees nothing before {@link SplitVq.publish}. */
   private put(token: AvailBufferToken, type: BufferType): void {
+    if (type !== BufferType.Direct) return this.enter(token, this.putTable(token));
+    if (this.inOrder) return this.enter(token, this.putInOrder(token));
     const memory = this.memory;
-    let head: number;
-    if (type !== BufferType.Direct) {
-      const table = token.table!;
-      head = this.inOrder ? this.takeInOrder(1) : this.ids.allocate();
-      const at = this.descAt + (head << 4);
-      memory.writeU32(at, table.physLo);
-      memory.writeU32(at + 4, table.physHi);
-      memory.writeU32(at + 8, table.length);
-      memory.writeU32(at + 12, DescF.INDIRECT);
-    } else if (this.inOrder) {
-      head = this.putInOrder(token);
-    } else {
-      // From the tail: each descriptor needs the index of the one behind it.
-      head = 0;
-      let more = 0;
-      const recv = token.recvBuff;
-      for (let i = recv.length - 1; i >= 0; i--) {
-        const vec = recv[i].vec;
-        const index = this.ids.allocate();
-        const at = this.descAt + (index << 4);
-        memory.writeU32(at, vec.physLo);
-        memory.writeU32(at + 4, vec.physHi);
-        memory.writeU32(at + 8, vec.capacity);
-        memory.writeU32(at + 12, DescF.WRITE | more | (head << 16));
-        this.chain[index] = head;
-        head = index;
-        more = DescF.NEXT;
+    const ids = this.ids;
+    const chain = this.chain;
+    const descAt = this.descAt;
+    // From the tail: each descriptor needs the index of the one behind it.
+    // The free bitmap's word stays in a register meanwhile; `admit` saw that there are enough.
+    let head = 0;
+    let link = 0;
+    const bits = ids.bits;
+    let word = ids.hint;
+    let w = bits[word];
+    const recv = token.recvBuff;
+    for (let i = recv.length - 1; i >= 0; i--) {
+      const vec = recv[i].vec;
+      while (w === 0) {
+        bits[word] = 0;
+        w = bits[++word];
       }
-      const send = token.sendBuff;
-      for (let i = send.length - 1; i >= 0; i--) {
-        const vec = send[i].vec;
-        const index = this.ids.allocate();
-        const at = this.descAt + (index << 4);
-        memory.writeU32(at, vec.physLo);
-        memory.writeU32(at + 4, vec.physHi);
-        memory.writeU32(at + 8, vec.len);
-        memory.writeU32(at + 12, more | (head << 16));
-        this.chain[index] = head;
-        head = index;
-        more = DescF.NEXT;
-      }
+      const index = (word << 5) | (31 - Math.clz32(w & -w));
+      w &= w - 1;
+      const at = descAt + (index << 4);
+      memory.writeU32(at, vec.physLo);
+      memory.writeU32(at + 4, vec.physHi);
+      memory.writeU32(at + 8, vec.capacity);
+      memory.writeU32(at + 12, DescF.WRITE | link);
+      chain[index] = head;
+      head = index;
+      link = DescF.NEXT | (index << 16);
     }
+    const send = token.sendBuff;
+    for (let i = send.length - 1; i >= 0; i--) {
+      const vec = send[i].vec;
+      while (w === 0) {
+        bits[word] = 0;
+        w = bits[++word];
+      }
+      const index = (word << 5) | (31 - Math.clz32(w & -w));
+      w &= w - 1;
+      const at = descAt + (index << 4);
+      memory.writeU32(at, vec.physLo);
+      memory.writeU32(at + 4, vec.physHi);
+      memory.writeU32(at + 8, vec.len);
+      memory.writeU32(at + 12, link);
+      chain[index] = head;
+      head = index;
+      link = DescF.NEXT | (index << 16);
+    }
+    bits[word] = w;
+    ids.hint = word;
+    ids.free -= token.consumed;
+    this.enter(token, head);
+  }
+
+  /** Writes the available entry. */
+  private enter(token: AvailBufferToken, head: number): void {
     this.tokens[head] = token;
     this.live++;
-    memory.writeU16(this.availAt + Avail.RING + ((this.availIdx & this.mask) << 1), head);
-    this.availIdx = (this.availIdx + 1) & 0xffff;
+    const idx = this.availIdx;
+    this.memory.writeU16(this.availAt + Avail.RING + ((idx & this.mask) << 1), head);
+    this.availIdx = (idx + 1) & 0xffff;
     if (this.inOrder) {
       this.order[this.orderWrite] = head;
       this.orderWrite = (this.orderWrite + 1) & this.mask;
     }
+  }
+
+  /** One descriptor, for the indirect table. */
+  private putTable(token: AvailBufferToken): number {
+    const memory = this.memory;
+    const table = token.table!;
+    const head = this.inOrder ? this.takeInOrder(1) : this.ids.allocate();
+    const at = this.descAt + (head << 4);
+    memory.writeU32(at, table.physLo);
+    memory.writeU32(at + 4, table.physHi);
+    memory.writeU32(at + 8, table.length);
+    memory.writeU32(at + 12, DescF.INDIRECT);
+    return head;
   }
 
   /** IN_ORDER: the next `n` descriptors of the table; the first of them. */
@@ -210,16 +238,21 @@ export class SplitVq extends VirtqBase {
     const length = memory.readU32(entry + 4);
     this.readIdx = (at + 1) & 0xffff;
     const token = id < this.size ? this.tokens[id] : undefined;
-    if (this.inOrder && token !== undefined) {
-      this.batchLeft = this.batchOf(id);
-      this.batchLen = length;
-      // A device that reports a batch but moves idx by one is taken at its word for both.
-      this.readIdx = (at + Math.min(this.batchLeft, pending)) & 0xffff;
-      this.special |= Special.BATCH;
-    }
+    if (this.inOrder && token !== undefined) return this.startBatch(at, pending, id, length);
     if (this.eventIdx) this.moveUsedEvent();
     if (token === undefined) throw this.badId(id);
-    return this.inOrder ? this.nextOfBatch() : this.finish(token, id, length);
+    return this.finish(token, id, length);
+  }
+
+  /** IN_ORDER: an entry for `id`, which is outstanding. */
+  private startBatch(at: number, pending: number, id: number, length: number): UsedBufferToken {
+    this.batchLeft = this.batchOf(id);
+    this.batchLen = length;
+    // A device that reports a batch but moves idx by one is taken at its word for both.
+    this.readIdx = (at + Math.min(this.batchLeft, pending)) & 0xffff;
+    this.special |= Special.BATCH;
+    if (this.eventIdx) this.moveUsedEvent();
+    return this.nextOfBatch();
   }
 
   private jump(idx: number, pending: number): VirtqDeviceError {
@@ -234,11 +267,26 @@ export class SplitVq extends VirtqBase {
   }
 
   protected override releaseChain(head: number, token: AvailBufferToken): void {
+    const ids = this.ids;
+    const bits = ids.bits;
+    const chain = this.chain;
+    let word = head >>> 5;
+    let mask = 1 << (head & 31);
+    let lowest = word;
     let index = head;
-    for (let n = token.consumed; n > 0; n--) {
-      this.ids.deallocate(index);
-      index = this.chain[index];
+    for (let n = token.consumed; n > 1; n--) {
+      index = chain[index];
+      if (index >>> 5 !== word) {
+        bits[word] |= mask;
+        word = index >>> 5;
+        if (word < lowest) lowest = word;
+        mask = 0;
+      }
+      mask |= 1 << (index & 31);
     }
+    bits[word] |= mask;
+    ids.free += token.consumed;
+    if (lowest < ids.hint) ids.hint = lowest;
   }
 
   /**
