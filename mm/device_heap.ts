@@ -39,6 +39,9 @@ export interface IndirectAlloc {
 /** Pages that the heap got in one piece, and which of their units are taken. */
 class Chunk {
   declare readonly buffer: DeviceBuffer;
+  /** Offset of the first byte in the memory, and the length in bytes. */
+  declare readonly start: number;
+  declare readonly end: number;
   /** Per unit: 0 free, 1 taken. */
   declare readonly taken: Uint8Array;
   /** Per unit: the table that starts there, kept to be handed out again. */
@@ -50,6 +53,8 @@ class Chunk {
 
   constructor(buffer: DeviceBuffer, units: number) {
     this.buffer = buffer;
+    this.start = buffer.offset;
+    this.end = units * HEAP_UNIT;
     this.taken = new Uint8Array(units);
     this.live = new Uint8Array(units);
     this.tables = new Array(units).fill(undefined);
@@ -122,8 +127,9 @@ export class DeviceHeap implements IndirectAlloc {
     const chunks = this.chunks;
     for (let i = 0; i < chunks.length; i++) {
       const chunk = chunks[i];
-      const at = (table.offset - chunk.buffer.offset) / HEAP_UNIT;
-      if (at < 0 || at >= chunk.taken.length) continue;
+      const distance = table.offset - chunk.start;
+      if (distance < 0 || distance >= chunk.end) continue;
+      const at = distance >> 4;
       if (chunk.tables[at] !== table || chunk.live[at] === 0) break;
       const end = at + ((table.length + HEAP_UNIT - 1) >> 4);
       for (let u = at; u < end; u++) chunk.taken[u] = 0;
