@@ -68,9 +68,12 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
   log.info("kernel", `Enabled features: ${TRANSPORT}${options.careful ? ", careful" : ""}`);
   if (platform.commandLine !== "") log.info("env", `Command line: ${platform.commandLine}`);
 
+  for (const word of env.ignored) log.warn("env", `could not parse bootarg: ${word}`);
+
   const memory = bootMemory(platform, options, log);
   options.onDeviceAlloc?.(memory.deviceAlloc);
   const interrupts = new Interrupts(platform);
+  interrupts.onTrouble = (message) => log.error("interrupts", message);
   interrupts.init();
 
   const drivers = initDrivers({
@@ -86,6 +89,9 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
   attachConsole(console, serial, drivers, interrupts, log);
 
   const executor = new Executor(platform);
+  executor.onFailure = (task, error) => log.error("executor", `task ${task} failed: ${error}`);
+  executor.onLostWake = (task, what) =>
+    log.error("executor", `task ${task} waits for ${what}, and nothing will wake it`);
   const kernel = new Kernel({
     platform,
     log,

@@ -154,7 +154,7 @@ export class Console {
       poll: (waker) => {
         const byte = this.tryReadByte();
         if (byte >= 0) return byte;
-        this.waker = waker;
+        this.waker = waker.clone();
         return PENDING;
       },
     };

@@ -1,6 +1,6 @@
 import type { Interrupts } from "../arch/interrupts.ts";
 import type { PageTables } from "../arch/paging.ts";
-import type { Platform } from "../arch/platform.ts";
+import { DeadlockError, type Platform } from "../arch/platform.ts";
 import type { Drivers } from "../drivers/mod.ts";
 import type { DeviceAlloc } from "../mm/device_alloc.ts";
 import type { DeviceHeap } from "../mm/device_heap.ts";
@@ -46,10 +46,25 @@ export class Kernel {
       executor.runReady();
       if (platform.exitCode !== undefined) break;
       if (interrupts.poll() > 0 || executor.hasReady()) continue;
-      const woken = platform.idle(executor.nextDeadline());
-      if (woken !== undefined) await woken;
+      try {
+        const woken = platform.idle(executor.nextDeadline());
+        if (woken !== undefined) await woken;
+      } catch (error) {
+        if (!(error instanceof DeadlockError)) throw error;
+        this.reportDeadlock(error);
+      }
     }
     return platform.exitCode;
+  }
+
+  /** Nothing can wake the guest any more: says what every task waits for, and ends with status 1. */
+  private reportDeadlock(error: DeadlockError): void {
+    const { log, executor } = this.parts;
+    log.error("kernel", error.message);
+    for (const t of executor.tasks()) {
+      log.error("kernel", `task ${t.name} waits for ${t.waitingFor ?? "nothing"}`);
+    }
+    this.shutdown(1);
   }
 
   /**

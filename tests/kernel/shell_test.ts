@@ -130,6 +130,13 @@ Deno.test("two machines with different seeds run in one process without touching
   assertNotEquals(both1.output, both2.output);
 });
 
+Deno.test("a guest that nothing can wake says what it waits for, and ends", async () => {
+  const { kernel, terminal } = bootDemo({ lines: [] });
+  terminal.hangUp();
+  assertEquals(await kernel.run(), 1);
+  assertStringIncludes(terminal.output, "task shell waits for input on virtio-console");
+});
+
 Deno.test("a slow device delays, and loses nothing", async () => {
   const { code, output } = await simulate({ latency: 5_000_000, lines: ["rng 64", "echo done"] });
   assertEquals(code, 0);

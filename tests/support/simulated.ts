@@ -26,6 +26,10 @@ export class ScriptedTerminal implements Chardev {
     this.frontend = frontend;
   }
   acceptInput(): void {}
+  /** No more input, and no ^D that says so. */
+  hangUp(): void {
+    this.lines.length = 0;
+  }
   get inputOpen(): boolean {
     return this.lines.length > 0;
   }
