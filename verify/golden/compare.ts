@@ -6,10 +6,13 @@ export function sameStep(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((x, i) => sameStep(x, b[i]));
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length &&
+      a.every((x, i) => sameStep(x, b[i]));
   }
   const left = a as Record<string, unknown>, right = b as Record<string, unknown>;
-  return [...new Set([...Object.keys(left), ...Object.keys(right)])].every((k) => sameStep(left[k], right[k]));
+  return [...new Set([...Object.keys(left), ...Object.keys(right)])].every((k) =>
+    sameStep(left[k], right[k])
+  );
 }
 
 /** The first difference of two areas, with up to 16 bytes of each side from there; undefined if there is none. */

@@ -94,7 +94,12 @@ export class DeviceTrack {
   }
 
   /** The writes of a used entry, in order; the device's position moves on by `ndesc`. */
-  complete(id: number, len: number, ndesc: number, wrote: boolean): { writes: AreaWrite[]; interrupt: boolean } {
+  complete(
+    id: number,
+    len: number,
+    ndesc: number,
+    wrote: boolean,
+  ): { writes: AreaWrite[]; interrupt: boolean } {
     const { driver } = this.areas;
     if (this.kind === "split") {
       const at = 4 + 8 * (this.usedIdx % this.size);

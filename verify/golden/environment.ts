@@ -1,4 +1,4 @@
-import { physAddr, type PhysAddr } from "../../arch/addresses.ts";
+import { type PhysAddr, physAddr } from "../../arch/addresses.ts";
 import { type Barrier, BARRIER_NAMES, RamDeviceMemory } from "../../arch/device_memory.ts";
 import { AllocError, DeviceAlloc, type FrameSource, PAGE_SIZE } from "../../mm/device_alloc.ts";
 import { type IndirectAlloc, IndirectTable } from "../../mm/device_heap.ts";
@@ -20,7 +20,11 @@ export class FirstFit {
   private readonly taken = new Set<number>();
   private lowest = 0;
 
-  constructor(private readonly base: number, private readonly length: number, private readonly unit: number) {}
+  constructor(
+    private readonly base: number,
+    private readonly length: number,
+    private readonly unit: number,
+  ) {}
   allocate(bytes: number): number {
     const need = Math.max(1, Math.ceil(bytes / this.unit)), units = Math.floor(this.length / this.unit);
     for (let at = this.lowest; at + need <= units; at++) {

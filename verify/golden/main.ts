@@ -1,4 +1,4 @@
-import { Difference, replayTrace, type ReplayResult } from "./replay.ts";
+import { Difference, type ReplayResult, replayTrace } from "./replay.ts";
 import { CLAUSES } from "./divergences.ts";
 import { readTrace, TraceError } from "./schema.ts";
 import { HELP } from "./help.ts";
@@ -53,7 +53,9 @@ function print(line: Line): string {
   const name = `${line.queue}/${line.name}`;
   if (line.difference !== undefined) {
     const d = line.difference;
-    return `${name}: DIFFERS at step ${d.step}: ${d.what}\n    trace ${short(d.trace)}\n    ours  ${short(d.ours)}`;
+    return `${name}: DIFFERS at step ${d.step}: ${d.what}\n    trace ${short(d.trace)}\n    ours  ${
+      short(d.ours)
+    }`;
   }
   if (line.divergences.length === 0) return `${name}: same`;
   return `${name}: diverges: ${line.divergences.map((id) => `${id} (${CLAUSES[id]})`).join(", ")}`;
@@ -69,7 +71,9 @@ export function main(args: string[]): number {
   const paths = args.filter((a) => a !== "--json" && a !== "--");
   const option = paths.find((a) => a.startsWith("-"));
   if (option !== undefined || paths.length === 0) {
-    console.error(option === undefined ? "no path given" : `unknown option ${option}: possible are --json, --help`);
+    console.error(
+      option === undefined ? "no path given" : `unknown option ${option}: possible are --json, --help`,
+    );
     console.error("usage: deno task golden [--json] PATH...");
     return 2;
   }

@@ -90,7 +90,6 @@ export abstract class RingModel {
   protected order: number[] = [];
   protected readonly pendingReturn: { token: Tok; written: number; take?: () => void }[] = [];
 
-
   constructor(protected readonly cfg: ModelConfig, readonly areas: Areas) {
     this.free = new Set(Array.from({ length: cfg.size }, (_, i) => i));
   }
@@ -254,7 +253,10 @@ export class SplitModel extends RingModel {
       this.cfg.hit("D09");
       if (this.cfg.hermit) return this.outcome({ panic: true, barriers });
       this.readIdx = (this.readIdx + 1) & 0xffff;
-      return this.outcome({ err: id >= this.cfg.size ? "UsedIdOutOfRange" : "UsedIdNotOutstanding", barriers });
+      return this.outcome({
+        err: id >= this.cfg.size ? "UsedIdOutOfRange" : "UsedIdNotOutstanding",
+        barriers,
+      });
     }
     if (written > writableBytes(entry.tok)) {
       this.cfg.hit("D18");
@@ -449,7 +451,10 @@ export class PackedModel extends RingModel {
       this.cfg.hit("D09");
       if (this.cfg.hermit) return this.outcome({ panic: true, barriers });
       this.poll = this.step(this.poll, 1);
-      return this.outcome({ err: id >= this.cfg.size ? "UsedIdOutOfRange" : "UsedIdNotOutstanding", barriers });
+      return this.outcome({
+        err: id >= this.cfg.size ? "UsedIdOutOfRange" : "UsedIdNotOutstanding",
+        barriers,
+      });
     }
     const err = written > writableBytes(entry.tok);
     if (err) this.cfg.hit("D18");

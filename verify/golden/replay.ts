@@ -61,6 +61,10 @@ interface Ours {
   returned?: UsedBufferToken;
 }
 
+const show = (r: { ok?: boolean; err?: string; panic?: unknown }) =>
+  r.ok ? "ok" : r.panic ? "panic" : (r.err ?? "").replace(/\(.*/, "");
+const barrierType = (b: string) => b.slice(b.indexOf("/") + 1);
+
 class Stalled extends Error {}
 const AREAS = ["desc", "driver", "device"] as const;
 
@@ -84,7 +88,10 @@ class Replay {
   private readonly tokens = new Map<string, OurToken>();
   private readonly byToken = new Map<AvailBufferToken, OurToken>();
   private readonly hermitTables = new Map<number, Uint8Array>();
-  private readonly chains = new Map<string, { hermit: FoundChain; ours: FoundChain | undefined; token: string }>();
+  private readonly chains = new Map<
+    string,
+    { trace?: TraceChain; hermit: FoundChain; ours: FoundChain | undefined; token: string }
+  >();
   /** Chains that our device took but the trace's never saw. */
   private readonly extra: { chain: FoundChain; token: string }[] = [];
   private readonly contents = { hermit: new Map<string, Uint8Array>(), ours: new Map<string, Uint8Array>() };
@@ -92,6 +99,10 @@ class Replay {
   private readonly doneAhead = new Set<number>();
   private auto = false;
   private disabled = false;
+  /** There is no queue of ours: only trace and model of Hermit are compared. */
+  private alone = false;
+  /** Elements of the trace, by name. */
+  private readonly hermitElems = new Map<string, number>();
   private readonly log: AreaLog;
   private readonly features: bigint;
 
@@ -109,7 +120,8 @@ class Replay {
         if (step.op.op === "note") continue;
         this.world.barriers.length = this.world.notifications.length = this.world.tables.length = 0;
         this.ourWrites = [];
-        if (!this.one(step)) break;
+        if (this.alone) this.oneAlone(step);
+        else if (!this.one(step)) break;
       }
     } catch (e) {
       if (!(e instanceof Difference)) throw e;
@@ -174,7 +186,13 @@ class Replay {
         this.tryRecv(step);
         break;
       case "has_used_buffers":
-        this.judge("has_used_buffers", step.result.value, this.hermit.hasUsed(), this.queue!.hasUsedBuffers(), this.fixed.hasUsed());
+        this.judge(
+          "has_used_buffers",
+          step.result.value,
+          this.hermit.hasUsed(),
+          this.queue!.hasUsedBuffers(),
+          this.fixed.hasUsed(),
+        );
         break;
       case "enable_notifs":
       case "disable_notifs":
@@ -208,7 +226,14 @@ class Replay {
         relax: () => this.runAhead(),
       };
       const features = packed ? this.features | F.RING_PACKED : this.features & ~F.RING_PACKED;
-      this.queue = createVirtq(this.world.comCfg, this.world.notifCfg, t.requested_size, t.queue_index, features, env);
+      this.queue = createVirtq(
+        this.world.comCfg,
+        this.world.notifCfg,
+        t.requested_size,
+        t.queue_index,
+        features,
+        env,
+      );
     } catch (e) {
       if (!(e instanceof VirtqError)) throw e;
       err = e.kind;
@@ -218,19 +243,28 @@ class Replay {
       this.report("D14");
       return false;
     }
+    this.judgeValue("max_size", step.op.max_size, t.requested_size);
     const size = Math.min(t.requested_size, t.device_max_size);
     const powerOfTwo = size > 0 && (size & (size - 1)) === 0;
     if (!packed && step.result.ok && err === "QueueSizeNotAllowed" && !powerOfTwo) {
       this.report("D15");
-      return false;
+      return this.setUpAlone(step, size);
     }
     if (kind !== err) this.differs("result of create", step.result, err ?? "ok");
     if (err !== undefined) return false;
     const writes = (list: { reg: string; value: string }[]) => list.filter((w) => w.reg !== "queue_select");
+    const select = "0x" + t.queue_index.toString(16);
+    for (const w of step.config_writes ?? []) {
+      if (w.reg === "queue_select") this.judgeValue("queue_select", w.value, select);
+    }
     this.judgeValue("config_writes", writes(step.config_writes ?? []), writes(this.world.configWrites));
     this.judgeValue("size", t.size, this.queue!.size);
     const ours: Record<string, Uint8Array> = {};
-    const area = (): Areas => ({ desc: new Uint8Array(0), driver: new Uint8Array(0), device: new Uint8Array(0) });
+    const area = (): Areas => ({
+      desc: new Uint8Array(0),
+      driver: new Uint8Array(0),
+      device: new Uint8Array(0),
+    });
     const forHermit = area(), forFixed = area();
     for (const a of t.areas) {
       const name = a.name as keyof Areas;
@@ -241,24 +275,139 @@ class Replay {
       forFixed[name] = new Uint8Array(a.len);
     }
     this.ourAreas = ours as unknown as Areas;
-    const cfg = (hermit: boolean) => ({
+    this.hermit = this.model(true, size, forHermit);
+    this.fixed = this.model(false, size, forFixed);
+    const eventIdx = this.has(F.EVENT_IDX);
+    this.hermitTrack = new DeviceTrack(
+      t.queue_type,
+      size,
+      eventIdx,
+      forHermit,
+      (phys) => this.hermitTables.get(phys),
+    );
+    this.ourTrack = new DeviceTrack(
+      t.queue_type,
+      size,
+      eventIdx,
+      this.ourAreas,
+      (phys, len) => this.world.bytes(phys, len),
+    );
+    this.compareState(step);
+    return true;
+  }
+
+  private model(hermit: boolean, size: number, areas: Areas): RingModel {
+    const Model = this.trace.queue_type === "packed" ? PackedModel : SplitModel;
+    return new Model({
       size,
       eventIdx: this.has(F.EVENT_IDX),
       indirectDesc: this.has(F.INDIRECT_DESC),
       inOrder: this.has(F.IN_ORDER),
       hermit,
-      hit: (id: string) => {
-        if (!this.reported.includes(id)) this.pending.add(id);
-      },
-    });
-    const Model = packed ? PackedModel : SplitModel;
-    this.hermit = new Model(cfg(true), forHermit);
-    this.fixed = new Model(cfg(false), forFixed);
-    const eventIdx = this.has(F.EVENT_IDX);
-    this.hermitTrack = new DeviceTrack(t.queue_type, size, eventIdx, forHermit, (phys) => this.hermitTables.get(phys));
-    this.ourTrack = new DeviceTrack(t.queue_type, size, eventIdx, this.ourAreas, (phys, len) => this.world.bytes(phys, len));
-    this.compareState(step);
+      hit: (id) => this.hit(id),
+    }, areas);
+  }
+
+  /** We refused the size. What is left is to see whether the trace is what Hermit does. */
+  private setUpAlone(step: TraceStep, size: number): boolean {
+    this.alone = true;
+    const areas: Record<string, Uint8Array> = {};
+    for (const a of this.trace.areas) {
+      areas[a.name] = new Uint8Array(a.len);
+      if (a.len > 0) this.world.alloc.allocate(a.len, a.name);
+    }
+    this.judgeValue("size", this.trace.size, size);
+    this.hermit = this.model(true, size, areas as unknown as Areas);
+    this.hermitTrack = new DeviceTrack(
+      this.trace.queue_type,
+      size,
+      this.has(F.EVENT_IDX),
+      this.hermit.areas,
+      (phys) => this.hermitTables.get(phys),
+    );
+    this.compareAlone(step);
     return true;
+  }
+
+  private oneAlone(step: TraceStep): void {
+    const op = step.op;
+    let out: Outcome | undefined;
+    let returned: { token: Tok; written: number } | undefined;
+    if (op.op === "size_index") this.judgeValue("size", step.result.size, this.trace.size);
+    else if (op.op === "has_used_buffers") this.judgeValue("value", step.result.value, this.hermit.hasUsed());
+    else if (op.op === "enable_notifs" || op.op === "disable_notifs") {
+      this.hermit.setNotifs(op.op === "enable_notifs");
+    } else if (op.op === "try_recv") {
+      out = this.hermit.tryRecv();
+      returned = out.returned?.[0];
+    } else if (op.op.startsWith("dispatch")) {
+      const toks = this.hermitToks(step, op.tokens ?? [op as TokenSpec]);
+      out = op.tokens
+        ? this.hermit.dispatchBatch(toks, op.notif!, true)
+        : this.hermit.dispatch(toks[0], op.notif ?? false);
+      this.keepTables(out, toks);
+      if (op.op === "dispatch_blocking" && out.ok) {
+        this.duringOp(step);
+        this.hermit.setNotifs(false);
+        const got = this.hermit.tryRecv();
+        returned = got.returned?.[0];
+        out = {
+          ...out,
+          ok: got.ok,
+          err: got.err,
+          panic: got.panic,
+          barriers: [...out.barriers, ...got.barriers],
+        };
+        if (got.ok) this.hermit.setNotifs(true);
+      }
+      this.judgeValue("notifications", this.traceNotifications(step), this.modelNotifications(out));
+    } else if (op.op === "repeat_cycle") this.repeatAlone(step);
+    else if (op.op.startsWith("device_")) this.hermitDevice(step);
+    if (out !== undefined) {
+      this.judgeValue("result", show(step.result), show(out));
+      this.judgeValue("barriers", step.barriers?.map(barrierType), out.barriers);
+      const pops = step.returned?.recv.map((r) => r.pop);
+      const mine = returned && expectedReturn(returned.token, returned.written, pops, this.contents.hermit);
+      this.judgeValue("returned", this.plainReturned(step), mine);
+      for (const table of step.indirect ?? []) {
+        const bytes = out.tables.get(table.name.replace(/\.indirect$/, ""));
+        this.judgeValue(`table ${table.name}`, table.hex, bytes && toHex(bytes));
+      }
+    }
+    this.compareAlone(step);
+  }
+
+  private repeatAlone(step: TraceStep): void {
+    const op = step.op;
+    const spec: TokenSpec = { token: "T0", send: op.send!, recv: op.recv!, type: op.type! };
+    const elems = this.build(spec, step);
+    const tok = this.tok(spec, (name) => elems.elems.find((e) => e.name === name)!.elem.phys, undefined);
+    let good = 0;
+    for (let n = 0; n < op.count!; n++) {
+      this.hermit.dispatch(tok, false);
+      const chain = this.hermitTrack.pop();
+      if (chain === undefined) this.differs(`cycle ${n}`, "a chain", "none");
+      const written = chain!.segments.reduce((sum, s) => sum + (s.writable ? s.len : 0), 0);
+      const { writes } = this.hermitTrack.complete(chain!.id, written, chain!.ndesc, written > 0);
+      for (const w of writes) this.hermit.areas[w.name].set(w.bytes, w.off);
+      if (this.hermit.tryRecv().ok) good++;
+    }
+    this.release(elems);
+    this.judgeValue("cycles_ok", step.result.cycles_ok, good);
+  }
+
+  private compareAlone(step: TraceStep): void {
+    const areas = this.log.next(
+      step,
+      (name, message) => this.differs(`area ${name}`, message, "the last step's"),
+    );
+    for (const { name } of this.trace.areas) {
+      const wrong = bytesDiffer(areas[name as keyof Areas], this.hermit.areas[name as keyof Areas]);
+      if (wrong) this.differs(`area ${name} at offset ${wrong.offset} (not as Hermit's)`, wrong.a, wrong.b);
+    }
+    if (step.driver_state) {
+      this.checkTraceState(step.driver_state, this.hermit.state(), this.trace.queue_type === "packed");
+    }
   }
 
   private newToken(step: TraceStep): void {
@@ -281,8 +430,9 @@ class Replay {
       const object = step.objects?.find((o) => o.name === owner);
       const bytes = Uint8Array.from({ length: e.len }, (_, k) => (object?.seed ?? 0) + k);
       let elem: BufferElem;
-      if (e.kind === "sized") elem = BufferElem.sized(this.world.alloc, BYTES16, owner, send ? bytes : undefined);
-      else {
+      if (e.kind === "sized") {
+        elem = BufferElem.sized(this.world.alloc, BYTES16, owner, send ? bytes : undefined);
+      } else {
         const vec = DeviceVec.withCapacity(this.world.alloc, e.capacity ?? e.len, owner);
         if (send || e.capacity !== undefined) vec.set(send ? bytes : new Uint8Array(e.len));
         elem = BufferElem.vector(vec);
@@ -324,8 +474,8 @@ class Replay {
   }
 
   private dispatch(step: TraceStep, specs: TokenSpec[], blocking: boolean): void {
-    const notif = step.op.notif ?? false, type = (s: TokenSpec) =>
-      s.type === "indirect" ? BufferType.Indirect : BufferType.Direct;
+    const notif = step.op.notif ?? false,
+      type = (s: TokenSpec) => s.type === "indirect" ? BufferType.Indirect : BufferType.Direct;
     const batch = step.op.tokens !== undefined;
     // Ours.
     const built: OurToken[] = [];
@@ -353,38 +503,77 @@ class Replay {
       b.table = table;
       tableOf.set(b.name, table.phys);
     });
-    const ourElems = new Map(built.flatMap((b) => b.elems.map((e) => [e.name, e.elem.phys as number] as const)));
+    const ourElems = new Map(
+      built.flatMap((b) => b.elems.map((e) => [e.name, e.elem.phys as number] as const)),
+    );
     const ourBytes = new Map(
-      built.flatMap((b) => b.table === undefined ? [] : [[b.name, this.world.bytes(b.table.phys, b.table.length)!]]),
+      built.flatMap((b) =>
+        b.table === undefined ? [] : [[b.name, this.world.bytes(b.table.phys, b.table.length)!]]
+      ),
     );
     // Models.
-    const objects = new Map((step.objects ?? []).map((o) => [o.name, Number(o.phys)]));
-    const tables = new Map((step.indirect ?? []).map((o) => [o.name, Number(o.phys)]));
-    const hermitToks = specs.map((s) =>
-      this.tok(s, (n) => objects.get(n) ?? 0, tables.get(`${s.token}.indirect`) ?? this.duringTable(step, s))
-    );
+    const hermitToks = this.hermitToks(step, specs);
     const fixedToks = specs.map((s) => this.tok(s, (n) => ourElems.get(n) ?? 0, tableOf.get(s.token ?? "")));
     const run = (model: RingModel, toks: Tok[]): Outcome =>
       batch ? model.dispatchBatch(toks, notif, true) : model.dispatch(toks[0], notif);
     const hermit = run(this.hermit, hermitToks);
     const fixed = run(this.fixed, fixedToks);
-    for (const [name, bytes] of hermit.tables) {
-      const table = hermitToks.find((x) => x.name === name)?.table;
-      if (table !== undefined) this.hermitTables.set(table, bytes);
-    }
+    this.keepTables(hermit, hermitToks);
     const returned = blocking ? this.blockingReturns(step, hermit, fixed, hermitToks[0], ours) : undefined;
     this.compareResult(step, hermit, ours, fixed);
     this.compareTables(step, hermit, fixed, ourBytes, tableOf);
     this.compareObjects(step, built);
     this.compareNotifications(step, hermit, fixed);
-    this.compareBarriers(step, fixed, blocking);
+    this.compareBarriers(step, fixed, blocking, hermit);
     if (returned !== undefined && (ours.returned !== undefined || step.returned !== undefined)) {
       this.compareReturned(step, ours.returned, returned.hermit, returned.fixed);
     }
     if (ours.err !== undefined) {
-      const live = built.some((b) => b.elems.length > 0) && built.every((b) => !b.token!.inFlight && b.elems.every((e) => this.world.alloc.isLive(e.elem.vec.buffer)));
+      const live = built.some((b) => b.elems.length > 0) &&
+        built.every((b) =>
+          !b.token!.inFlight && b.elems.every((e) => this.world.alloc.isLive(e.elem.vec.buffer))
+        );
       if (live && step.result.err !== undefined) this.report("D21");
       for (const b of built) this.release(b);
+    }
+  }
+
+  private hermitToks(step: TraceStep, specs: TokenSpec[]): Tok[] {
+    for (const o of step.objects ?? []) this.hermitElems.set(o.name, Number(o.phys));
+    for (
+      const [spec, o] of specs.flatMap((s) => this.elemSpecs(s)).map((e) =>
+        [e, step.objects?.find((o) => o.name === e.name)] as const
+      )
+    ) {
+      if (o === undefined) continue;
+      const expected = { len: spec.len, capacity: spec.capacity };
+      if (o.len !== expected.len || o.capacity !== expected.capacity) {
+        this.differs(`element ${o.name}`, { len: o.len, capacity: o.capacity }, expected);
+      }
+    }
+    const tables = new Map((step.indirect ?? []).map((o) => [o.name, Number(o.phys)]));
+    for (const o of step.indirect ?? []) this.judgeValue(`length of ${o.name}`, o.len, o.hex.length / 2);
+    return specs.map((s) =>
+      this.tok(
+        s,
+        (n) => this.hermitElems.get(n) ?? 0,
+        tables.get(`${s.token}.indirect`) ?? this.duringTable(step, s),
+      )
+    );
+  }
+  /** Length and capacity that the elements of a token have before the device writes. */
+  private elemSpecs(s: TokenSpec): { name: string; len: number; capacity: number }[] {
+    const one = (e: ElemSpec, send: boolean, i: number) => ({
+      name: `${s.token}.${send ? "send" : "recv"}${i}`,
+      len: send || e.kind === "sized" || e.capacity !== undefined ? e.len : 0,
+      capacity: e.capacity ?? e.len,
+    });
+    return [...s.send.map((e, i) => one(e, true, i)), ...s.recv.map((e, i) => one(e, false, i))];
+  }
+  private keepTables(hermit: Outcome, toks: Tok[]): void {
+    for (const [name, bytes] of hermit.tables) {
+      const table = toks.find((x) => x.name === name)?.table;
+      if (table !== undefined) this.hermitTables.set(table, bytes);
     }
   }
 
@@ -396,12 +585,7 @@ class Replay {
   }
 
   private blockingReturns(step: TraceStep, hermit: Outcome, fixed: Outcome, own: Tok, ours: Ours) {
-    for (const during of step.device_during_op ?? []) {
-      this.hermitPop(during.chain);
-      const chain = this.chains.get(during.chain.label)!.hermit;
-      this.hermitTrack.complete(chain.id, during.used_len, chain.ndesc, during.used_len > 0);
-      this.hermitWrites(during.device_writes);
-    }
+    this.duringOp(step);
     for (const w of this.ourWrites) this.fixed.areas[w.name].set(w.bytes, w.off);
     let fromHermit: { token: Tok; written: number } | undefined;
     let fromFixed: { token: Tok; written: number } | undefined;
@@ -409,7 +593,10 @@ class Replay {
       if (this.disabled) this.hit("D12");
       this.hermit.setNotifs(false);
       const got = this.hermit.tryRecv();
-      if (got.err === "NoNewUsed") this.differs("dispatch_blocking would never end", step.result, "no used entry");
+      if (got.err === "NoNewUsed") {
+        this.differs("dispatch_blocking would never end", step.result, "no used entry");
+      }
+      hermit.barriers.push(...got.barriers);
       Object.assign(hermit, { ok: got.ok, err: got.err, panic: got.panic });
       fromHermit = got.returned?.[0];
       if (got.ok) this.hermit.setNotifs(true);
@@ -434,14 +621,47 @@ class Replay {
     }
     return { hermit: fromHermit, fixed: fromFixed };
   }
+  private duringOp(step: TraceStep): void {
+    for (const during of step.device_during_op ?? []) {
+      this.hermitPop(during.chain);
+      const chain = this.chains.get(during.chain.label)!.hermit;
+      const { writes, interrupt } = this.hermitTrack.complete(
+        chain.id,
+        during.used_len,
+        chain.ndesc,
+        during.used_len > 0,
+      );
+      this.judgeValue("interrupt", during.interrupt, interrupt);
+      this.checkDeviceWrites(during.device_writes, writes, during.chain, during.used_len, during.seed);
+      this.hermitWrites(during.device_writes);
+    }
+  }
+  /** The trace's writes must be those of its own operation: data from `seed` on, then the used entry. */
+  private checkDeviceWrites(
+    trace: { name: string; off: number; hex: string }[],
+    used: AreaWrite[],
+    chain: TraceChain | undefined,
+    bytes: number,
+    seed: number,
+  ): void {
+    const expected: { name: string; off: number; hex: string }[] = [];
+    let done = 0;
+    for (const s of chain?.segments ?? []) {
+      const n = s.writable ? Math.min(s.len, bytes - done) : 0;
+      if (n === 0) continue;
+      const data = Uint8Array.from({ length: n }, (_, k) => seed + done + k);
+      expected.push({ name: s.name, off: s.off, hex: toHex(data) });
+      done += n;
+    }
+    for (const w of used) expected.push({ name: w.name, off: w.off, hex: toHex(w.bytes) });
+    if (!sameStep(trace, expected)) this.differs("device_writes", trace, expected);
+  }
   private hit(id: string): void {
     if (!this.reported.includes(id)) this.pending.add(id);
   }
 
   private compareResult(step: TraceStep, hermit: Outcome, ours: Ours, fixed: Outcome): void {
     if (ours.stalled) return;
-    const show = (r: { ok?: boolean; err?: string; panic?: unknown }) =>
-      r.ok ? "ok" : r.panic ? "panic" : (r.err ?? "").replace(/\(.*/, "");
     this.judge("result", show(step.result), show(hermit), show(ours), show(fixed));
   }
 
@@ -456,7 +676,13 @@ class Replay {
       const name = table.name.replace(/\.indirect$/, "");
       const mine = ours.get(name);
       const text = (b: Uint8Array | undefined) => b === undefined ? "none" : toHex(b);
-      this.judge(`table ${table.name}`, table.hex, text(hermit.tables.get(name)), text(mine), text(fixed.tables.get(name)));
+      this.judge(
+        `table ${table.name}`,
+        table.hex,
+        text(hermit.tables.get(name)),
+        text(mine),
+        text(fixed.tables.get(name)),
+      );
       const phys = ourPhys.get(name);
       if (phys !== undefined && phys !== Number(table.phys) && !this.drifted) {
         this.differs(`address of ${table.name}`, table.phys, "0x" + phys.toString(16));
@@ -477,18 +703,29 @@ class Replay {
     }
   }
 
-  private compareNotifications(step: TraceStep, hermit: Outcome, fixed: Outcome): void {
-    const data = this.has(F.NOTIFICATION_DATA), vqn = this.trace.queue_index;
-    const one = (next: number) => ({ width: data ? 4 : 2, value: data ? (vqn | (next << 16)) >>> 0 : vqn, next });
-    const list = (o: Outcome) => o.notify === undefined ? [] : [one(o.notify)];
-    const trace = step.notifications.map((n) => ({ width: n.width, value: Number(n.value), next: n.data.next_idx }));
+  private traceNotifications(step: TraceStep) {
     for (const n of step.notifications) {
-      const { vqn: v, next_idx, next_off, next_wrap } = n.data;
-      if (v !== vqn || next_off !== (next_idx & 0x7fff) || next_wrap !== next_idx >> 15) {
-        this.differs("notification data", n.data, `vqn ${vqn}, next ${next_idx}`);
+      const { vqn, next_idx, next_off, next_wrap } = n.data;
+      if (
+        vqn !== this.trace.queue_index || next_off !== (next_idx & 0x7fff) || next_wrap !== next_idx >> 15
+      ) {
+        this.differs("notification data", n.data, `vqn ${this.trace.queue_index}, next ${next_idx}`);
       }
     }
+    return step.notifications.map((n) => ({ width: n.width, value: Number(n.value), next: n.data.next_idx }));
+  }
+  private modelNotifications(o: Outcome) {
+    const data = this.has(F.NOTIFICATION_DATA), vqn = this.trace.queue_index;
+    if (o.notify === undefined) return [];
+    return [{ width: data ? 4 : 2, value: data ? (vqn | (o.notify << 16)) >>> 0 : vqn, next: o.notify }];
+  }
+  private compareNotifications(step: TraceStep, hermit: Outcome, fixed: Outcome): void {
+    const trace = this.traceNotifications(step);
+    const list = (o: Outcome) => this.modelNotifications(o);
     this.judge("notifications", trace, list(hermit), this.world.notifications, list(fixed));
+    if (step.result.err !== undefined && step.device_wants_notify) {
+      this.differs("device_wants_notify", true, "false: nothing was made available");
+    }
     if (step.result.ok && step.device_wants_notify !== undefined && !this.drifted) {
       const wants = fixed.notify !== undefined;
       if (fixed.ok && step.device_wants_notify !== wants) {
@@ -502,8 +739,20 @@ class Replay {
    * compared with what the corrected model says: in the split ring the read barrier belongs after the load of the
    * used index, so that a try_recv that finds nothing has none.
    */
-  private compareBarriers(step: TraceStep, fixed: Outcome | undefined, blocking = false): void {
+  private compareBarriers(
+    step: TraceStep,
+    fixed: Outcome | undefined,
+    blocking = false,
+    hermit?: Outcome,
+  ): void {
     if (step.barriers === undefined) return;
+    const types = step.barriers.map(barrierType);
+    if (
+      hermit !== undefined && !sameStep(types, hermit.barriers) &&
+      !sameStep(types, this.world.barriers.map(barrierType))
+    ) {
+      this.differs("barriers (neither as ours nor as Hermit's)", types, hermit.barriers);
+    }
     const right = this.has(F.ORDER_PLATFORM) ? "dma" : "smp", wrong = right === "dma" ? "smp" : "dma";
     const ours = this.world.barriers;
     if (ours.some((b) => !b.startsWith(right))) this.differs("kind of barriers", step.barriers, ours);
@@ -511,15 +760,18 @@ class Replay {
     if (!reversed && step.barriers.some((b) => !b.startsWith(right))) {
       this.differs("kind of barriers", step.barriers, ours);
     }
-    const type = (b: string) => b.slice(b.indexOf("/") + 1);
-    const traceTypes = step.barriers.map(type), ourTypes = ours.map(type);
+    const traceTypes = types, ourTypes = ours.map(barrierType);
     const compare = (list: string[]) =>
       blocking || step.op.op === "try_recv" ? list.filter((b) => b !== "read") : list;
     if (step.op.op === "enable_notifs") {
-      if (traceTypes.length > 0 || ourTypes.some((b) => b === "write")) this.differs("barriers", traceTypes, ourTypes);
+      if (traceTypes.length > 0 || ourTypes.some((b) => b === "write")) {
+        this.differs("barriers", traceTypes, ourTypes);
+      }
     } else if (blocking) {
       const own = compare(ourTypes).slice(0, 2);
-      if (!sameStep(compare(traceTypes), own) && !sameStep(own, fixed?.barriers.filter((b) => b !== "read"))) {
+      if (
+        !sameStep(compare(traceTypes), own) && !sameStep(own, fixed?.barriers.filter((b) => b !== "read"))
+      ) {
         this.differs("barriers", traceTypes, ourTypes);
       }
     } else if (step.op.op === "try_recv" && this.trace.queue_type === "split" && this.has(F.EVENT_IDX)) {
@@ -527,7 +779,9 @@ class Replay {
       if (ourTypes.some((b) => b === "write")) this.differs("barriers", traceTypes, ourTypes);
       if (ourTypes.includes("general")) this.report("D13");
     } else if (!sameStep(compare(traceTypes), compare(ourTypes))) {
-      if (!sameStep(compare(ourTypes), compare(fixed?.barriers ?? []))) this.differs("barriers", traceTypes, ourTypes);
+      if (!sameStep(compare(ourTypes), compare(fixed?.barriers ?? []))) {
+        this.differs("barriers", traceTypes, ourTypes);
+      }
       this.explain("barriers", traceTypes, ourTypes);
     }
     const reads = ourTypes.filter((b) => b === "read").length;
@@ -550,7 +804,7 @@ class Replay {
     }
     const hermit = this.hermit.tryRecv(), fixed = this.fixed.tryRecv();
     this.compareResult(step, hermit, ours, fixed);
-    this.compareBarriers(step, fixed);
+    this.compareBarriers(step, fixed, false, hermit);
     if (ours.returned !== undefined || step.returned !== undefined) {
       this.compareReturned(step, ours.returned, hermit.returned?.[0], fixed.returned?.[0]);
     }
@@ -568,22 +822,10 @@ class Replay {
     const pops = trace?.recv.map((r) => r.pop);
     const kinds = trace?.token === mine?.name ? pops : undefined;
     const ours = used === undefined ? undefined : this.popAll(used, mine!, kinds);
-    const hermit = fromHermit && expectedReturn(fromHermit.token, fromHermit.written, pops, this.contents.hermit);
+    const hermit = fromHermit &&
+      expectedReturn(fromHermit.token, fromHermit.written, pops, this.contents.hermit);
     const fixed = fromFixed && expectedReturn(fromFixed.token, fromFixed.written, kinds, this.contents.ours);
-    const strip = (r: TracePop) => {
-      const { phys: _phys, panic, ...rest } = r;
-      return panic === undefined ? rest : { ...rest, panic: true };
-    };
-    const plain = trace && {
-      token: trace.token,
-      written_len: trace.written_len,
-      send: trace.send.map((s) => ({ name: s.name, len: s.len })),
-      recv: trace.recv.map(strip),
-      extra_pop_vec: trace.extra_pop_vec,
-      // Where a pop of the wrong kind panicked, Hermit lost the element; ours stays. The panic itself is compared.
-      elems_left: trace.recv.some((r) => r.panic !== undefined) ? null : trace.elems_left,
-      written_len_left: trace.written_len_left,
-    };
+    const plain = this.plainReturned(step);
     this.judge("returned", plain, hermit, ours, fixed);
     if (trace !== undefined && fromHermit !== undefined) {
       for (const item of [...trace.send, ...trace.recv]) {
@@ -596,13 +838,35 @@ class Replay {
     if (mine !== undefined) this.release(mine);
   }
 
+  /** `returned` of the trace without addresses and texts of panics. */
+  private plainReturned(step: TraceStep): Returned | undefined {
+    const trace = step.returned;
+    const strip = (r: TracePop) => {
+      const { phys: _phys, panic, ...rest } = r;
+      return (panic === undefined ? rest : { ...rest, panic: true }) as unknown as TracePop;
+    };
+    return trace && {
+      token: trace.token,
+      written_len: trace.written_len,
+      send: trace.send.map((s) => ({ name: s.name, len: s.len })),
+      recv: trace.recv.map(strip),
+      extra_pop_vec: trace.extra_pop_vec,
+      // Where a pop of the wrong kind panicked, Hermit lost the element; ours stays. The panic itself is compared.
+      elems_left: trace.recv.some((r) => r.panic !== undefined) ? null : trace.elems_left,
+      written_len_left: trace.written_len_left,
+    };
+  }
+
   private popAll(used: UsedBufferToken, mine: OurToken, kinds: string[] | undefined): Returned {
     const buffer = used.usedRecvBuff;
     const recv = mine.elems.filter((e) => !e.send);
     const result: Returned = {
       token: mine.name,
       written_len: used.writtenLen,
-      send: used.sendBuff.map((e) => ({ name: mine.elems.find((m) => m.elem === e)?.name ?? "?", len: e.len })),
+      send: used.sendBuff.map((e) => ({
+        name: mine.elems.find((m) => m.elem === e)?.name ?? "?",
+        len: e.len,
+      })),
       recv: [],
       extra_pop_vec: null,
       elems_left: 0,
@@ -632,7 +896,9 @@ class Replay {
       }
       result.recv.push(item as unknown as TracePop);
     });
-    if (recv.every((r) => r.elem.kind === "Vector")) result.extra_pop_vec = buffer.popFrontVec() !== undefined;
+    if (recv.every((r) => r.elem.kind === "Vector")) {
+      result.extra_pop_vec = buffer.popFrontVec() !== undefined;
+    }
     result.elems_left = failed ? null : buffer.elementsLeft;
     result.written_len_left = buffer.remaining;
     return result;
@@ -654,7 +920,9 @@ class Replay {
       const bytes = fromHex(w.hex);
       if ((AREAS as readonly string[]).includes(w.name)) {
         const area = this.hermit.areas[w.name as keyof Areas];
-        if (w.off + bytes.length > area.length) this.differs(`device write to ${w.name}`, w, `${area.length} bytes`);
+        if (w.off + bytes.length > area.length) {
+          this.differs(`device write to ${w.name}`, w, `${area.length} bytes`);
+        }
         area.set(bytes, w.off);
       } else this.content("hermit", w.name, w.off, bytes);
     }
@@ -694,12 +962,13 @@ class Replay {
 
   private hermitPop(trace: TraceChain): void {
     const found = this.hermitTrack.pop();
-    const show = (c: FoundChain | undefined) => c && {
-      id: c.id,
-      ndesc: c.ndesc,
-      indirect: c.indirect === undefined ? null : c.indirect,
-      segments: c.segments,
-    };
+    const show = (c: FoundChain | undefined) =>
+      c && {
+        id: c.id,
+        ndesc: c.ndesc,
+        indirect: c.indirect === undefined ? null : c.indirect,
+        segments: c.segments,
+      };
     const plain = {
       id: trace.id,
       ndesc: trace.ndesc,
@@ -708,14 +977,23 @@ class Replay {
     };
     if (!sameStep(plain, show(found))) this.differs("chain that the device found", plain, show(found));
     const token = trace.segments[0]?.name.replace(/\..*/, "") ?? "";
-    this.chains.set(trace.label, { hermit: found!, ours: undefined, token });
+    for (const s of trace.segments) {
+      const base = this.hermitElems.get(s.name);
+      if (base !== undefined && base + s.off !== Number(s.phys)) {
+        this.differs(`address of ${s.name}`, s, base);
+      }
+    }
+    const ours = this.chains.get(trace.label)?.ours;
+    this.chains.set(trace.label, { trace, hermit: found!, ours, token });
   }
 
   private hermitDevice(step: TraceStep): void {
     const op = step.op;
     if (op.op === "device_pop") {
       if (step.result.chain) this.hermitPop(step.result.chain);
-      else if (this.hermitTrack.pop() !== undefined) this.differs("chain that the device found", "none", "one");
+      else if (this.hermitTrack.pop() !== undefined) {
+        this.differs("chain that the device found", "none", "one");
+      }
       return;
     }
     if (op.op === "device_complete" || op.op === "device_push_used_raw") {
@@ -724,9 +1002,13 @@ class Replay {
       const id = known?.hermit.id ?? op.id!, ndesc = known?.hermit.ndesc ?? op.ndesc!;
       const wrote = op.op === "device_complete" ? op.write_bytes! > 0 : this.rawWriteFlag(step);
       const { writes, interrupt } = this.hermitTrack.complete(id, op.used_len!, ndesc, wrote);
-      const trace = step.device_writes!.filter((w) => (AREAS as readonly string[]).includes(w.name));
-      const model = writes.map((w) => ({ name: w.name, off: w.off, hex: toHex(w.bytes) }));
-      if (!sameStep(trace, model)) this.differs("device_writes", trace, model);
+      this.checkDeviceWrites(
+        step.device_writes ?? [],
+        writes,
+        known?.trace,
+        op.write_bytes ?? 0,
+        op.seed ?? 0,
+      );
       if (step.result.interrupt !== undefined && step.result.interrupt !== interrupt) {
         this.differs("interrupt", step.result.interrupt, interrupt);
       }
@@ -766,7 +1048,9 @@ class Replay {
     });
     const chain = known.ours;
     const mine = show(chain.segments.map((s) => ({ ...s, name: this.nameOf(s.phys) })), chain);
-    if (!sameStep(show(trace.segments, trace), mine)) this.differs("chain in our ring", show(trace.segments, trace), mine);
+    if (!sameStep(show(trace.segments, trace), mine)) {
+      this.differs("chain in our ring", show(trace.segments, trace), mine);
+    }
   }
 
   /** The part of a device step that concerns our queue. */
@@ -814,10 +1098,16 @@ class Replay {
       let written = 0;
       for (const s of chain.segments) {
         if (!s.writable) continue;
-        this.elemWrite(this.nameOf(s.phys), 0, Uint8Array.from({ length: s.len }, (_, k) => 0xd0 + written + k));
+        this.elemWrite(
+          this.nameOf(s.phys),
+          0,
+          Uint8Array.from({ length: s.len }, (_, k) => 0xd0 + written + k),
+        );
         written += s.len;
       }
-      for (const w of this.ourTrack.complete(chain.id, written, chain.ndesc, written > 0).writes) this.applyOurs(w);
+      for (const w of this.ourTrack.complete(chain.id, written, chain.ndesc, written > 0).writes) {
+        this.applyOurs(w);
+      }
     }
   }
 
@@ -844,7 +1134,11 @@ class Replay {
       this.world.notifications.length = this.world.tables.length = 0;
       this.ourWrites = [];
       const ours = this.build(spec, stem ?? step);
-      this.queue!.dispatch(ours.token!, false, op.type === "indirect" ? BufferType.Indirect : BufferType.Direct);
+      this.queue!.dispatch(
+        ours.token!,
+        false,
+        op.type === "indirect" ? BufferType.Indirect : BufferType.Direct,
+      );
       const table = this.world.tables[0]?.phys;
       const phys = (name: string) => ours.elems.find((e) => e.name === name)!.elem.phys as number;
       const tok = this.tok(spec, phys, table);
@@ -860,7 +1154,8 @@ class Replay {
           written += s.len;
         }
       }
-      const complete = (track: DeviceTrack, c: FoundChain) => track.complete(c.id, written, c.ndesc, written > 0).writes;
+      const complete = (track: DeviceTrack, c: FoundChain) =>
+        track.complete(c.id, written, c.ndesc, written > 0).writes;
       for (const w of complete(this.ourTrack, mine!)) {
         this.applyOurs(w);
         this.fixed.areas[w.name].set(w.bytes, w.off);
@@ -886,19 +1181,33 @@ class Replay {
     this.judgeValue("cycles_ok", step.result.cycles_ok, good);
     this.judgeValue("notification_count", step.result.notification_count, sent);
     this.judgeValue("last_notification", step.result.last_notification, last);
-    if (step.barrier_count !== undefined) this.judgeValue("barrier_count", step.barrier_count, this.world.barriers.length);
+    if (step.barrier_count !== undefined) {
+      this.judgeValue("barrier_count", step.barrier_count, this.world.barriers.length);
+    }
   }
 
   // The state after a step.
 
   private compareState(step: TraceStep): void {
-    const areas = this.log.next(step, (name, message) => this.differs(`area ${name}`, message, "the last step's"));
+    const areas = this.log.next(
+      step,
+      (name, message) => this.differs(`area ${name}`, message, "the last step's"),
+    );
     for (const { name } of this.trace.areas) {
       const key = name as keyof Areas;
-      const trace = areas[key], hermit = this.hermit.areas[key], ours = this.ourAreas[key], fixed = this.fixed.areas[key];
+      const trace = areas[key],
+        hermit = this.hermit.areas[key],
+        ours = this.ourAreas[key],
+        fixed = this.fixed.areas[key];
       if (!bytesDiffer(trace, ours)) continue;
       const wrong = bytesDiffer(trace, hermit);
-      if (wrong) this.differs(`area ${name} at offset ${wrong.offset} (neither as ours nor as Hermit's)`, wrong.a, bytesDiffer(trace, ours)!.b);
+      if (wrong) {
+        this.differs(
+          `area ${name} at offset ${wrong.offset} (neither as ours nor as Hermit's)`,
+          wrong.a,
+          bytesDiffer(trace, ours)!.b,
+        );
+      }
       const split = bytesDiffer(ours, fixed, (o) => this.masked(key, o));
       if (split) {
         const side = bytesDiffer(trace, ours)!;
@@ -920,7 +1229,9 @@ class Replay {
       if (this.trace.queue_type === "packed") return this.met("D05") ? "D05" : undefined;
       return offset >= 4 + 2 * this.trace.size ? "D13" : undefined;
     }
-    if (area === "driver" && offset < 2 && this.trace.queue_type === "split" && this.met("D11") && this.disabled) {
+    if (
+      area === "driver" && offset < 2 && this.trace.queue_type === "split" && this.met("D11") && this.disabled
+    ) {
       return "D11";
     }
     return this.has(F.IN_ORDER) && this.trace.queue_type === "split" ? "D14" : undefined;
@@ -962,10 +1273,27 @@ class Replay {
       })
       : t.free;
     const list = (l: typeof t.live) => l.toSorted((a, b) => a.id - b.id);
-    const trace: Record<string, unknown> = { free, free_count: t.free_count, live: list(t.live), used: t.has_used_buffers };
-    const model: Record<string, unknown> = { free: h.free, free_count: h.free.length, live: list(h.live), used: h.hasUsed };
+    const trace: Record<string, unknown> = {
+      free,
+      free_count: t.free_count,
+      live: list(t.live),
+      used: t.has_used_buffers,
+    };
+    const model: Record<string, unknown> = {
+      free: h.free,
+      free_count: h.free.length,
+      live: list(h.live),
+      used: h.hasUsed,
+    };
     if (packed) {
-      Object.assign(trace, { write: t.write_index, poll: t.poll_index, capacity: t.capacity, last: t.last_next });
+      Object.assign(trace, {
+        write: t.write_index,
+        poll: t.poll_index,
+        capacity: t.capacity,
+        last: t.last_next,
+      });
+      Object.assign(trace, { drv: t.drv_f_notif_idx, dev: t.dev_f_notif_idx });
+      Object.assign(model, { drv: this.has(F.EVENT_IDX), dev: false });
       const last = (this.hermit as PackedModel).lastNext;
       Object.assign(model, { write: h.write, poll: h.read, capacity: h.capacity, last });
     } else {

@@ -135,7 +135,13 @@ export interface TraceStep {
   indirect?: TraceTable[];
   device_wants_notify?: boolean;
   device_writes?: DeviceWrite[];
-  device_during_op?: { chain: TraceChain; used_len: number; device_writes: DeviceWrite[] }[];
+  device_during_op?: {
+    chain: TraceChain;
+    used_len: number;
+    seed: number;
+    interrupt: boolean;
+    device_writes: DeviceWrite[];
+  }[];
   returned?: TraceReturned;
 }
 export interface Trace {
@@ -191,7 +197,9 @@ class Reader {
   fail(key: string, found: unknown, expected: string): never {
     const text = JSON.stringify(found) ?? "nothing";
     throw new TraceError(
-      `${this.file}: ${key}: found ${text.length > 80 ? text.slice(0, 77) + "..." : text}, expected ${expected}`,
+      `${this.file}: ${key}: found ${
+        text.length > 80 ? text.slice(0, 77) + "..." : text
+      }, expected ${expected}`,
     );
   }
   object(value: unknown, key: string): Record<string, unknown> {
@@ -267,9 +275,12 @@ function checkStep(r: Reader, value: unknown, i: number): void {
   if (!("ok" in result) && !("err" in result) && !("panic" in result)) {
     r.fail(`${key}.result`, result, "ok, err or panic");
   }
+  if ("ok" in result) r.one(result.ok, `${key}.result.ok`, [true]);
   checkAreas(r, step.areas, `${key}.areas`);
   for (const list of ["notifications"]) r.array(step[list], `${key}.${list}`);
-  for (const list of ["barriers", "objects", "indirect", "device_writes", "device_during_op", "config_writes"]) {
+  for (
+    const list of ["barriers", "objects", "indirect", "device_writes", "device_during_op", "config_writes"]
+  ) {
     if (list in step) r.array(step[list], `${key}.${list}`);
   }
   (step.device_writes as unknown[] ?? []).forEach((w, k) => {
