@@ -66,6 +66,10 @@ export class Console {
   flush(): void {
     this.device.flush();
   }
+  /** Back to the early console: the other device is about to be shut down. */
+  fallBack(): void {
+    if (this.device !== this.first) this.switchTo(this.first);
+  }
 
   /** Takes the next input byte, or -1. */
   tryReadByte(): number {

@@ -74,9 +74,14 @@ export class Kernel {
   shutdown(code: number): void {
     if (this.down) return;
     this.down = true;
-    const { platform, console, log } = this.parts;
+    const { platform, console, log, drivers, deviceAlloc } = this.parts;
     log.info("shutdown", `Shutting down, exit code ${code}`);
     console.flush();
+    console.fallBack();
+    for (const driver of [...drivers.rng, ...drivers.console]) driver.shutdown();
+    for (const leak of deviceAlloc.live()) {
+      log.warn("mm", `Device memory was not freed: ${leak.owner}, ${leak.length} bytes`);
+    }
     platform.portWrite(DEBUG_EXIT_PORT, 4, code === 0 ? 1 : code % 2 === 1 ? (code - 1) / 2 : 0);
     if (platform.exitCode === undefined) platform.powerOff(code);
   }
