@@ -1,0 +1,32 @@
+import { DEFAULT_SEED, demoMachine } from "./options.ts";
+
+/** The text of `--help`. */
+export function helpText(transport: string, apps: Readonly<Record<string, { help: string }>>): string {
+  const list = Object.entries(apps).map(([name, app]) => `  ${name.padEnd(22)}${app.help}`).join("\n");
+  return `Pagurus: the Hermit kernel's virtio stack on a simulated machine. This kernel: ${transport}.
+
+usage: main.ts [options] [application [arguments]]
+
+applications (default: shell)
+${list}
+
+the machine, in QEMU's words (one dash or two)
+  -machine q35|pc|microvm[,prop=value]     -m 64M     -smp 1     -append "kernel command line"
+  -device DRIVER[,prop=value]              -global DRIVER.PROP=VALUE     -object rng-builtin,id=ID
+  -chardev stdio|null|file|ringbuf,id=ID[,mux=on]
+  -serial none|null|stdio|mon:stdio|file:PATH|chardev:ID
+  -nodefaults  -nographic  -display none   -trace PATTERN (events to standard error, as 'virtio*')
+without any: ${demoMachine(transport).join(" ")}
+
+the simulator
+  --seed N              seed of all randomness (default ${DEFAULT_SEED}); same seed and input, same run
+  --trace FILE          everything that happens, as JSON lines with virtual time
+  --latency NS          virtual ns between a notification and the device acting on it (default 0)
+  --careful             device memory at an offset, freed memory poisoned
+  --platform simulated  the only one so far
+  -h, --help            this text        --version
+
+exit status: the guest's; 2 for a wrong command line, 70 for an error of the simulator
+with mux=on: C-a x ends the machine, C-a h helps
+`;
+}

@@ -1,0 +1,128 @@
+import {
+  describeTokens,
+  type MachineDescription,
+  type Token,
+  tokenize,
+  UsageError,
+} from "../devices/description.ts";
+
+/**
+ * Options of the simulator itself. They are read by the same tokenizer as QEMU's: commander, and most others, take
+ * `-machine` for seven options of one letter.
+ */
+const OWN: ReadonlyMap<string, boolean> = new Map([
+  ["--seed", true],
+  ["--trace", true],
+  ["--latency", true],
+  ["--platform", true],
+  ["--careful", false],
+  ["--help", false],
+  ["-help", false],
+  ["-h", false],
+  ["--version", false],
+  ["-version", false],
+]);
+
+/** Seed without `--seed`. */
+export const DEFAULT_SEED = 1;
+
+/** What the command line asks for. */
+export interface Options {
+  readonly what: "run" | "help" | "version";
+  readonly seed: number;
+  /** File for the trace as JSON lines. */
+  readonly traceFile: string | undefined;
+  /** Virtual nanoseconds between a notification and the device acting on it. */
+  readonly latency: number;
+  readonly careful: boolean;
+  readonly app: string;
+  readonly appArgs: readonly string[] | undefined;
+  readonly desc: MachineDescription;
+}
+
+/** The machine that is started without any machine option, for a kernel of this transport. */
+export function demoMachine(transport: string): string[] {
+  const chardev = ["-chardev", "stdio,id=char0,mux=on", "-serial", "chardev:char0"];
+  if (transport === "mmio") {
+    return [
+      ..."-machine microvm -m 64M -global virtio-mmio.force-legacy=off".split(" "),
+      ...chardev,
+      ..."-device virtio-rng-device -device virtio-serial-device -device virtconsole,chardev=char0".split(
+        " ",
+      ),
+    ];
+  }
+  return [
+    ..."-machine q35 -m 64M".split(" "),
+    ...chardev,
+    ..."-device virtio-rng-pci -device virtio-serial-pci -device virtconsole,chardev=char0".split(" "),
+  ];
+}
+
+/** Options that say nothing of the machine's parts: with these alone it is still the demo machine. */
+const KEEPS_DEMO = ["append", "trace", "m", "display", "smp"];
+
+/**
+ * Reads the whole command line.
+ *
+ * @param transport of this kernel: a machine without its kind of bus is refused.
+ * @throws {UsageError}
+ */
+export function readOptions(argv: readonly string[], transport: "pci" | "mmio"): Options {
+  const { tokens, words } = tokenize(argv, OWN);
+  const own = new Map<string, string | undefined>();
+  const rest: Token[] = [];
+  for (const token of tokens) {
+    if (OWN.has(token.name)) own.set(token.name, token.value);
+    else rest.push(token);
+  }
+  const what = ["-h", "-help", "--help"].some((o) => own.has(o))
+    ? "help"
+    : own.has("--version") || own.has("-version")
+    ? "version"
+    : "run";
+  const demo = what !== "run" || rest.every((t) => KEEPS_DEMO.includes(t.name));
+  const all = demo ? [...tokenize(demoMachine(transport)).tokens, ...what === "run" ? rest : []] : rest;
+  const desc = describeTokens(all);
+  if (what === "run") checkTransport(desc, transport);
+  const platform = own.get("--platform") ?? "simulated";
+  if (platform === "qemu") throw new UsageError("--platform qemu: not there yet; possible: simulated");
+  if (platform !== "simulated") throw new UsageError(`--platform ${platform}: unknown; possible: simulated`);
+  const traceFile = own.get("--trace");
+  if (traceFile !== undefined && /\*|^enable=/.test(traceFile)) {
+    throw new UsageError(`--trace ${traceFile}: takes a file name; patterns of events are given with -trace`);
+  }
+  return {
+    what,
+    seed: integer("--seed", own.get("--seed"), DEFAULT_SEED, 0xffff_ffff),
+    traceFile,
+    latency: integer("--latency", own.get("--latency"), 0, 1e12),
+    careful: own.has("--careful"),
+    app: words[0] ?? "shell",
+    appArgs: words.length > 1 ? words.slice(1) : undefined,
+    desc,
+  };
+}
+
+function integer(option: string, text: string | undefined, otherwise: number, max: number): number {
+  if (text === undefined) return otherwise;
+  const n = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : NaN;
+  if (n >= 0 && n <= max) return n;
+  throw new UsageError(`${option} ${text}: expected a whole number from 0 to ${max}`);
+}
+
+function checkTransport(desc: MachineDescription, transport: "pci" | "mmio"): void {
+  const microvm = desc.machine === "microvm";
+  if (transport === "pci" && microvm) {
+    throw new UsageError(
+      "-machine microvm: has virtio-mmio devices only, and this kernel is built for PCI; " +
+        "use `deno task start:mmio` (DENO_CONDITIONS=mmio), or q35 or pc",
+    );
+  }
+  if (transport === "mmio" && !microvm) {
+    throw new UsageError(
+      `-machine ${desc.machine}: has PCI devices only, and this kernel is built for virtio-mmio; ` +
+        "use `deno task start` (without DENO_CONDITIONS=mmio), or -machine microvm",
+    );
+  }
+}

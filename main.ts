@@ -1,0 +1,119 @@
+/** The command line: a machine described in QEMU's words, an application, go. */
+import { TRANSPORT } from "#transport";
+import { RamDeviceMemory } from "./arch/device_memory.ts";
+import { helpText } from "./cli/help.ts";
+import { type Options, readOptions } from "./cli/options.ts";
+import { UsageError } from "./devices/description.ts";
+import { openChardevs, OutputFile, writeAll } from "./devices/host/mod.ts";
+import { createMachine } from "./devices/machine/mod.ts";
+import { APPS, boot, UnknownAppError, VERSION } from "./kernel/mod.ts";
+import type { DeviceAlloc } from "./mm/device_alloc.ts";
+import type { TraceSink } from "./spec/trace.ts";
+import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory } from "./verify/trace/mod.ts";
+
+const USAGE = 2, INTERNAL = 70;
+
+/** Runs one command line; the exit status. */
+async function main(argv: string[]): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = readOptions(argv, TRANSPORT);
+    if (options.what === "help") return say(helpText(TRANSPORT, APPS));
+    if (options.what === "version") return say(`pagurus ${VERSION} (${TRANSPORT})\n`);
+    if (!Object.hasOwn(APPS, options.app)) throw new UnknownAppError(options.app);
+    for (const message of options.desc.ignored) complain(`ignored: ${message}`);
+    return await run(options);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof UnknownAppError || nameOf(error) === "MachineError") {
+      complain((error as Error).message);
+      return USAGE;
+    }
+    complain(`internal error: ${error instanceof Error ? error.stack ?? error.message : error}`);
+    complain(`seed ${options?.seed}, version ${VERSION}, commit ${commit()}`);
+    return INTERNAL;
+  }
+}
+
+async function run(options: Options): Promise<number> {
+  const { desc, seed, latency, careful, app, appArgs } = options;
+  const closers: (() => void)[] = [];
+  try {
+    const sinks: TraceSink[] = [];
+    let json: JsonLinesTrace | undefined;
+    if (options.traceFile !== undefined) {
+      const file = openTrace(options.traceFile);
+      closers.push(() => file.close());
+      json = new JsonLinesTrace((text) => file.writeText(text));
+      sinks.push(json);
+    }
+    const encoder = new TextEncoder();
+    if (desc.trace.length > 0) {
+      sinks.push(new QemuLog(desc.trace, (text) => writeAll(Deno.stderr, encoder.encode(text))));
+    }
+    const trace = tee(sinks);
+    let close = () => {};
+    const host = openChardevs(desc, (status) => {
+      close();
+      Deno.exit(status);
+    });
+    closers.push(() => host.close());
+    close = () => closeAll(closers);
+    const machine = createMachine(desc, { chardevs: host.chardevs, seed, trace, latency });
+    if (json !== undefined) json.clock = () => machine.events.now;
+    let alloc: DeviceAlloc | undefined;
+    const owner = (phys: number) =>
+      alloc?.live().find((b) => phys >= b.phys && phys < b.phys + b.length)?.owner;
+    const kernel = boot(machine, {
+      app,
+      appArgs,
+      careful,
+      onDeviceAlloc: (made) => alloc = made,
+      deviceMemory: (base, bytes) => {
+        const memory = new RamDeviceMemory(base, bytes);
+        return trace.on ? new TracedDeviceMemory(memory, trace, owner) : memory;
+      },
+    });
+    const code = await kernel.run();
+    return machine.exitCode ?? code;
+  } finally {
+    closeAll(closers);
+  }
+}
+
+function closeAll(closers: (() => void)[]): void {
+  for (const close of closers.splice(0).reverse()) close();
+}
+
+function openTrace(path: string): OutputFile {
+  try {
+    return new OutputFile(path);
+  } catch (error) {
+    throw new UsageError(`--trace ${path}: ${(error as Error).message}`);
+  }
+}
+
+function say(text: string): number {
+  writeAll(Deno.stdout, new TextEncoder().encode(text));
+  return 0;
+}
+
+function complain(message: string): void {
+  writeAll(Deno.stderr, new TextEncoder().encode(`pagurus: ${message}\n`));
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "";
+}
+
+/** The commit of this working copy, for error reports; no git program is needed. */
+function commit(): string {
+  try {
+    const git = new URL(".git/", import.meta.url);
+    const head = Deno.readTextFileSync(new URL("HEAD", git)).trim();
+    return head.startsWith("ref: ") ? Deno.readTextFileSync(new URL(head.slice(5), git)).trim() : head;
+  } catch {
+    return "unknown";
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
