@@ -12,10 +12,15 @@ interface Counts {
   ignored: number;
 }
 
+interface Outcome {
+  success: boolean;
+  text: string;
+}
+
 const deno = Deno.execPath();
 const TRANSPORTS = ["pci", "mmio"] as const;
 
-async function run(title: string, args: string[], env: Record<string, string>): Promise<string | undefined> {
+async function run(title: string, args: string[], env: Record<string, string>): Promise<Outcome> {
   console.log(`\n== ${title}`);
   const child = new Deno.Command(deno, {
     args,
@@ -31,7 +36,7 @@ async function run(title: string, args: string[], env: Record<string, string>): 
   }
   const { success } = await child.status;
   if (!success) console.log(`== ${title}: failed`);
-  return success ? text : undefined;
+  return { success, text };
 }
 
 /** The closing line of `deno test`: `ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)`. */
@@ -41,17 +46,31 @@ function count(text: string): Counts {
   return { passed: number("passed"), failed: number("failed"), ignored: number("ignored") };
 }
 
+/** Adds a run to the total. */
+function tally({ success, text }: Outcome): void {
+  const counts = count(text);
+  if (!success && counts.failed === 0) counts.failed = 1;
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.ignored += counts.ignored;
+  ok = success && ok;
+}
+
 const total: Counts = { passed: 0, failed: 0, ignored: 0 };
 const extra = Deno.args;
 let ok = true;
 
 if (extra.length === 0) {
-  ok = await run("lint", ["lint", "--quiet"], {}) !== undefined && ok;
-  ok = await run("format", ["fmt", "--check", "--quiet"], {}) !== undefined && ok;
+  ok = (await run("lint", ["lint", "--quiet"], {})).success && ok;
+  ok = (await run("format", ["fmt", "--check", "--quiet"], {})).success && ok;
   for (const transport of TRANSPORTS) {
     ok = await run(`types, ${transport}`, ["check", "--quiet", "."], { DENO_CONDITIONS: transport }) !==
         undefined && ok;
   }
+}
+if (extra.length === 0) {
+  const floors = ["spec", "arch", "mm", "drivers", "kernel", "devices", "verify"];
+  tally(await run("examples in the documentation", ["test", "--doc", "-A", "--quiet", ...floors], {}));
 }
 for (const transport of TRANSPORTS) {
   for (const careful of ["0", "1"]) {
@@ -66,13 +85,8 @@ for (const transport of TRANSPORTS) {
       "--sanitize-resources",
       ...extra,
     ];
-    const text = await run(title, args, { DENO_CONDITIONS: transport, CAREFUL: careful });
-    const counts = count(text ?? "");
-    if (text === undefined && counts.failed === 0) counts.failed = 1;
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    total.ignored += counts.ignored;
-    ok = text !== undefined && ok;
+    const outcome = await run(title, args, { DENO_CONDITIONS: transport, CAREFUL: careful });
+    tally(outcome);
   }
 }
 if (!ok && total.failed === 0) total.failed = 1;
