@@ -64,11 +64,10 @@ if (extra.length === 0) {
   ok = (await run("lint", ["lint", "--quiet"], {})).success && ok;
   ok = (await run("format", ["fmt", "--check", "--quiet"], {})).success && ok;
   for (const transport of TRANSPORTS) {
-    ok = await run(`types, ${transport}`, ["check", "--quiet", "."], { DENO_CONDITIONS: transport }) !==
-        undefined && ok;
+    ok =
+      (await run(`types, ${transport}`, ["check", "--quiet", "."], { DENO_CONDITIONS: transport })).success &&
+      ok;
   }
-}
-if (extra.length === 0) {
   const floors = ["spec", "arch", "mm", "drivers", "kernel", "devices", "verify"];
   tally(await run("examples in the documentation", ["test", "--doc", "-A", "--quiet", ...floors], {}));
 }
@@ -85,8 +84,7 @@ for (const transport of TRANSPORTS) {
       "--sanitize-resources",
       ...extra,
     ];
-    const outcome = await run(title, args, { DENO_CONDITIONS: transport, CAREFUL: careful });
-    tally(outcome);
+    tally(await run(title, args, { DENO_CONDITIONS: transport, CAREFUL: careful }));
   }
 }
 if (!ok && total.failed === 0) total.failed = 1;
