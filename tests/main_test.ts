@@ -1,0 +1,34 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
+
+async function run(args: string[], input: string) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input)).catch(() => {});
+  await writer.close().catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  const text = (b: Uint8Array) => new TextDecoder().decode(b);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+Deno.test("the demo machine: random bytes through the shell, the end of input ends it well", async () => {
+  const { code, out } = await run([], "rng 32\n");
+  assertMatch(out, /^[0-9a-f]{64}$/m);
+  assertEquals(code, 0);
+});
+
+Deno.test("shutdown's code is the exit status", async () => {
+  assertEquals((await run(["--careful"], "shutdown 3\n")).code, 3);
+});
+
+Deno.test("a wrong command line: status 2, and the message names it", async () => {
+  const { code, err } = await run(["-m", "3x"], "");
+  assertEquals(code, 2);
+  assertStringIncludes(err, "'3x' is not a size");
+});
