@@ -25,7 +25,8 @@ export const QEMU_OPTIONS: ReadonlyMap<string, boolean> = new Map([
 
 /**
  * Cuts a command line into options and the words that are none. One dash or two; the value follows, or stands after
- * `=`. A `--` at the start is dropped (a task runner may hand it on); a later one ends the options.
+ * `=`. A `--` before the first option is dropped (a task runner may hand it on: `deno task start stdin -- -m 64M`); any
+ * other ends the options.
  *
  * @param own options beyond QEMU's, by their exact spelling with dashes, and whether they take a value; their tokens
  *   keep the dashes.
@@ -37,8 +38,13 @@ export function tokenize(
 ): { tokens: Token[]; words: string[] } {
   const tokens: Token[] = [];
   const words: string[] = [];
+  const isOption = (next: string | undefined) => {
+    const spelled = next?.split("=")[0] ?? "";
+    return own.has(spelled) || /^--?./.test(spelled) && QEMU_OPTIONS.has(spelled.replace(/^--?/, ""));
+  };
   for (let i = argv[0] === "--" ? 1 : 0; i < argv.length; i++) {
     const arg = argv[i];
+    if (arg === "--" && tokens.length === 0 && isOption(argv[i + 1])) continue;
     if (arg === "--") {
       words.push(...argv.slice(i + 1));
       break;

@@ -1,0 +1,69 @@
+import { TRANSPORT } from "#transport";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+
+/**
+ * The console and rng rows of Hermit's own CI (its test runner at b0678ba), from their own command lines. Success there is
+ * exit status 0, or 3 from isa-debug-exit.
+ */
+
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
+const COMMON = "-display none -smp 1 -m 1024M -global virtio-mmio.force-legacy=off " +
+  "-device isa-debug-exit,iobase=0xf4,iosize=0x04";
+const MICROVM = "-M microvm,x-option-roms=off,pit=off,pic=off,rtc=on,auto-kernel-cmdline=off,acpi=off " +
+  "-nodefaults -no-user-config";
+const CONSOLE = "-chardev stdio,id=char0,mux=on -serial chardev:char0";
+
+interface Row {
+  name: string;
+  app: string;
+  line: string;
+  input: string;
+  expect: RegExp;
+}
+
+function rows(): Row[] {
+  const machines = TRANSPORT === "pci" ? ["", "-machine q35"] : [MICROVM];
+  const [rng, serial] = TRANSPORT === "pci"
+    ? ["virtio-rng-pci,disable-legacy=on", "virtio-serial-pci,disable-legacy=on"]
+    : ["virtio-rng-device", "virtio-serial-device"];
+  return machines.flatMap((machine) => [
+    {
+      name: `rng, ${machine || "default machine"}`,
+      app: "shell",
+      line: `${machine} -serial stdio ${COMMON} -device ${rng}`,
+      input: "rng 32\n",
+      expect: /^[0-9a-f]{64}\r?$/m,
+    },
+    {
+      name: `console, ${machine || "default machine"}`,
+      app: "stdin",
+      line: `${machine} ${CONSOLE} ${COMMON} -device ${serial} -device virtconsole,chardev=char0`,
+      input: "Hello from the runner\n",
+      // Once as the terminal's echo, once as what the application says.
+      expect: /Hello from the runner\r?\n(.*\n)*?Hello from the runner\r?\n/,
+    },
+  ]);
+}
+
+async function run(args: string[], input: string): Promise<{ code: number; out: string; err: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-check", "-A", MAIN, ...args],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
+  const { code, stdout, stderr } = await child.output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+for (const row of rows()) {
+  Deno.test(`Hermit's CI line runs: ${row.name}`, async () => {
+    const { code, out, err } = await run([row.app, ...row.line.trim().split(/\s+/)], row.input);
+    assert(code === 0 || code === 3, `status ${code}\n${out}\n${err}`);
+    assertEquals(code, 3, "isa-debug-exit is there, so success is 3, as Hermit's runner expects");
+    assertMatch(out, row.expect);
+  });
+}
