@@ -2,7 +2,7 @@ import { F } from "../../spec/mod.ts";
 import { bytesDiffer, sameStep } from "./compare.ts";
 import { type Areas, type RingModel } from "./model.ts";
 import { PackedModel } from "./model_packed.ts";
-import { type DriverState, type TraceStep } from "./schema.ts";
+import { type DriverState, toHex, type TraceStep } from "./schema.ts";
 import { DeviceReplay } from "./device_steps.ts";
 
 /** The state after a step: areas and the driver's variables. */
@@ -10,6 +10,7 @@ export abstract class StateReplay extends DeviceReplay {
   // The state after a step.
 
   protected compareState(step: TraceStep): void {
+    this.checkAskedEvent(step);
     const areas = this.log.next(
       step,
       (name, message) => this.differs(`area ${name}`, message, "the last step's"),
@@ -42,6 +43,16 @@ export abstract class StateReplay extends DeviceReplay {
       } else this.explain(`area ${name}`, "its bytes", "other bytes");
     }
     this.compareDriver(step);
+  }
+
+  /** D05: where our queue asks for an event at a descriptor, it must be the chain's last one; it must not refuse. */
+  private checkAskedEvent(step: TraceStep): void {
+    const packed = this.trace.queue_type === "packed" && this.has(F.EVENT_IDX);
+    if (!packed || !step.op.notif || !step.result.ok) return;
+    const ours = this.ourAreas.driver, fixed = this.fixed.areas.driver, mode = ours[2] & 3;
+    if (mode === 1 || (mode === 2 && bytesDiffer(ours, fixed))) {
+      this.differs("area driver: event of the transfer", toHex(fixed), toHex(ours));
+    }
   }
 
   /** Bytes whose value the corrected model leaves open, and the divergence that they belong to. */
