@@ -2,15 +2,13 @@
 import { hex, type PhysAddr } from "../../../arch/addresses.ts";
 import type { IoMemory } from "../../../arch/io_memory.ts";
 import { virtioIdName } from "../../../spec/virtio/ids.ts";
-import { featuresFromWords, featureWord } from "../../../spec/virtio/features.ts";
 import { MmioReg } from "../../../spec/virtio/mmio.ts";
-import { DeviceStatus, statusNames } from "../../../spec/virtio/status.ts";
 import type { DriverContext } from "../../context.ts";
 import { findMmioDevices, type MmioDevice } from "../../mmio.ts";
 import { VirtioError } from "../error.ts";
+import { type ComCfgLayout, RegisterComCfg } from "./com_cfg.ts";
 import { lineHandler, waitFor, WindowDevCfg } from "./common.ts";
 import type {
-  ComCfg,
   InterruptCapability,
   InterruptHandlers,
   IsrStatus,
@@ -73,69 +71,27 @@ function printInformation(registers: IoMemory, deviceId: number, ctx: DriverCont
   log.info("");
 }
 
-/** Feature words that virtio-mmio devices of QEMU have; others must not be selected. */
-const FEATURE_WORDS = 2;
+/** The registers that both transports have. QEMU's virtio-mmio devices have two feature words; others must not be selected. */
+const LAYOUT: ComCfgLayout = {
+  deviceFeatureSelect: MmioReg.DEVICE_FEATURES_SEL,
+  deviceFeature: MmioReg.DEVICE_FEATURES,
+  driverFeatureSelect: MmioReg.DRIVER_FEATURES_SEL,
+  driverFeature: MmioReg.DRIVER_FEATURES,
+  featureWords: 2,
+  status: MmioReg.STATUS,
+  generation: MmioReg.CONFIG_GENERATION,
+  width: 4,
+};
 
-/** Status, features and queues as MMIO registers. */
-class MmioComCfg implements ComCfg {
-  constructor(private readonly regs: IoMemory, readonly deviceName: string) {}
-
+/** Status, features and queues as MMIO registers (virtio 1.4, 4.2.2). */
+class MmioComCfg extends RegisterComCfg {
+  constructor(regs: IoMemory, deviceName: string) {
+    super(regs, deviceName, LAYOUT);
+  }
   selectVq(index: number): VqCfgHandler | undefined {
     this.regs.write(MmioReg.QUEUE_SEL, 4, index);
     if (this.regs.read(MmioReg.QUEUE_NUM_MAX, 4) === 0) return undefined;
     return new MmioVqCfgHandler(this.regs, index, this.deviceName);
-  }
-  readDeviceFeatures(): bigint {
-    const words: number[] = [];
-    for (let i = 0; i < FEATURE_WORDS; i++) {
-      this.regs.write(MmioReg.DEVICE_FEATURES_SEL, 4, i);
-      words.push(this.regs.read(MmioReg.DEVICE_FEATURES, 4));
-    }
-    return featuresFromWords(words);
-  }
-  writeDriverFeatures(features: bigint): void {
-    for (let i = 0; i < FEATURE_WORDS; i++) {
-      this.regs.write(MmioReg.DRIVER_FEATURES_SEL, 4, i);
-      this.regs.write(MmioReg.DRIVER_FEATURES, 4, featureWord(features, i));
-    }
-  }
-  deviceStatus(): number {
-    return this.regs.read(MmioReg.STATUS, 4);
-  }
-  resetDev(): void {
-    this.regs.write(MmioReg.STATUS, 4, 0);
-    waitFor(
-      this.regs.platform,
-      () => this.deviceStatus() === 0,
-      () => `${this.deviceName}: status is ${statusNames(this.deviceStatus())} after a reset, expected 0`,
-    );
-  }
-  ackDev(): void {
-    this.addStatus(DeviceStatus.ACKNOWLEDGE);
-  }
-  setDrv(): void {
-    this.addStatus(DeviceStatus.DRIVER);
-  }
-  featuresOk(): void {
-    this.addStatus(DeviceStatus.FEATURES_OK);
-  }
-  checkFeatures(): boolean {
-    return (this.deviceStatus() & DeviceStatus.FEATURES_OK) !== 0;
-  }
-  drvOk(): void {
-    this.addStatus(DeviceStatus.DRIVER_OK);
-  }
-  setFailed(): void {
-    this.addStatus(DeviceStatus.FAILED);
-  }
-  doesDeviceNeedReset(): boolean {
-    return (this.deviceStatus() & DeviceStatus.DEVICE_NEEDS_RESET) !== 0;
-  }
-  configGeneration(): number {
-    return this.regs.read(MmioReg.CONFIG_GENERATION, 4);
-  }
-  private addStatus(bits: number): void {
-    this.regs.write(MmioReg.STATUS, 4, this.deviceStatus() | bits);
   }
 }
 

@@ -1,73 +1,33 @@
 import { hex, type PhysAddr } from "../../../../arch/addresses.ts";
 import type { IoMemory } from "../../../../arch/io_memory.ts";
-import { featuresFromWords, featureWord } from "../../../../spec/virtio/features.ts";
 import { CommonCfg } from "../../../../spec/virtio/pci.ts";
-import { DeviceStatus, statusNames } from "../../../../spec/virtio/status.ts";
 import { VirtioError } from "../../error.ts";
+import { type ComCfgLayout, RegisterComCfg } from "../com_cfg.ts";
 import { waitFor } from "../common.ts";
-import type { ComCfg, VqCfgHandler } from "../mod.ts";
+import type { VqCfgHandler } from "../mod.ts";
 
-/** Feature words of the driver's 128-bit sets. */
-const FEATURE_WORDS = 4;
+/** The registers that both transports have, in the common configuration; a driver's sets have 128 bits. */
+const LAYOUT: ComCfgLayout = {
+  deviceFeatureSelect: CommonCfg.DEVICE_FEATURE_SELECT,
+  deviceFeature: CommonCfg.DEVICE_FEATURE,
+  driverFeatureSelect: CommonCfg.DRIVER_FEATURE_SELECT,
+  driverFeature: CommonCfg.DRIVER_FEATURE,
+  featureWords: 4,
+  status: CommonCfg.DEVICE_STATUS,
+  generation: CommonCfg.CONFIG_GENERATION,
+  width: 1,
+};
 
 /** The common configuration structure (virtio 1.4, 4.1.4.3). */
-export class PciComCfg implements ComCfg {
-  constructor(readonly regs: IoMemory, readonly deviceName: string) {}
-
+export class PciComCfg extends RegisterComCfg {
+  constructor(regs: IoMemory, deviceName: string) {
+    super(regs, deviceName, LAYOUT);
+  }
   selectVq(index: number): VqCfgHandler | undefined {
     this.regs.write(CommonCfg.QUEUE_SELECT, 2, index);
     // A queue that does not exist has size 0 (virtio 1.4, 4.1.5.1.3).
     if (this.regs.read(CommonCfg.QUEUE_SIZE, 2) === 0) return undefined;
     return new PciVqCfgHandler(this.regs, index, this.deviceName);
-  }
-  readDeviceFeatures(): bigint {
-    const words: number[] = [];
-    for (let i = 0; i < FEATURE_WORDS; i++) {
-      this.regs.write(CommonCfg.DEVICE_FEATURE_SELECT, 4, i);
-      words.push(this.regs.read(CommonCfg.DEVICE_FEATURE, 4));
-    }
-    return featuresFromWords(words);
-  }
-  writeDriverFeatures(features: bigint): void {
-    for (let i = 0; i < FEATURE_WORDS; i++) {
-      this.regs.write(CommonCfg.DRIVER_FEATURE_SELECT, 4, i);
-      this.regs.write(CommonCfg.DRIVER_FEATURE, 4, featureWord(features, i));
-    }
-  }
-  deviceStatus(): number {
-    return this.regs.read(CommonCfg.DEVICE_STATUS, 1);
-  }
-  resetDev(): void {
-    this.regs.write(CommonCfg.DEVICE_STATUS, 1, 0);
-    waitFor(
-      this.regs.platform,
-      () => this.deviceStatus() === 0,
-      () => `${this.deviceName}: status is ${statusNames(this.deviceStatus())} after a reset, expected 0`,
-    );
-  }
-  ackDev(): void {
-    this.addStatus(DeviceStatus.ACKNOWLEDGE);
-  }
-  setDrv(): void {
-    this.addStatus(DeviceStatus.DRIVER);
-  }
-  featuresOk(): void {
-    this.addStatus(DeviceStatus.FEATURES_OK);
-  }
-  checkFeatures(): boolean {
-    return (this.deviceStatus() & DeviceStatus.FEATURES_OK) !== 0;
-  }
-  drvOk(): void {
-    this.addStatus(DeviceStatus.DRIVER_OK);
-  }
-  setFailed(): void {
-    this.addStatus(DeviceStatus.FAILED);
-  }
-  doesDeviceNeedReset(): boolean {
-    return (this.deviceStatus() & DeviceStatus.DEVICE_NEEDS_RESET) !== 0;
-  }
-  configGeneration(): number {
-    return this.regs.read(CommonCfg.CONFIG_GENERATION, 1);
   }
   /** Sets the vector of configuration changes; false if the device refused it. */
   setConfigVector(vector: number): boolean {
@@ -79,9 +39,6 @@ export class PciComCfg implements ComCfg {
     this.regs.write(CommonCfg.QUEUE_SELECT, 2, queue);
     this.regs.write(CommonCfg.QUEUE_MSIX_VECTOR, 2, vector);
     return this.regs.read(CommonCfg.QUEUE_MSIX_VECTOR, 2) === vector;
-  }
-  private addStatus(bits: number): void {
-    this.regs.write(CommonCfg.DEVICE_STATUS, 1, this.deviceStatus() | bits);
   }
 }
 
