@@ -36,6 +36,8 @@ export class GuestMemory {
   declare private readonly length: number;
   /** Length of region 0 if it starts at 0, else 0: what the fast path of `locate` compares with. */
   declare private readonly low: number;
+  /** `low` as an int32: RAM above 2 GiB takes the slower path. */
+  declare private readonly lowInt: number;
   declare private readonly views: DataView[];
   /** Someone holds the bounce buffer. */
   declare private bounced: boolean;
@@ -47,6 +49,7 @@ export class GuestMemory {
     this.base = regions.length > 0 ? regions[0].base : 0;
     this.length = regions.length > 0 ? regions[0].bytes.length : 0;
     this.low = this.base === 0 ? this.length : 0;
+    this.lowInt = Math.min(this.low, 0x7fff_ffff) | 0;
     this.view = regions.length > 0 ? this.views[0] : new DataView(new ArrayBuffer(0));
     this.current = this.view;
     this.bounced = false;
@@ -60,6 +63,13 @@ export class GuestMemory {
   coversSplit(lo: number, hi: number, length: number): boolean {
     if (hi === 0 && (lo >>> 0) + length <= this.low) return true;
     return this.regionOf((hi >>> 0) * TWO_32 + (lo >>> 0), length) >= 0;
+  }
+  /**
+   * Whether a descriptor's words (address low, high, length, as int32) surely are a buffer of at least a byte in RAM
+   * below 2 GiB. If not, ask {@link coversSplit}: this is what costs nothing on the hot path.
+   */
+  surelyCovers(lo: number, hi: number, length: number): boolean {
+    return hi === 0 && lo >= 0 && length > 0 && lo <= this.lowInt - length;
   }
   /**
    * Finds [address, address + length): its offset in {@link current}, or -1 if it does not lie in one region.

@@ -208,6 +208,12 @@ export abstract class DeviceQueue {
     chain.done = false;
   }
 
+  /** A segment that is not plainly in RAM, or one too many: refuses it as QEMU does, or returns. */
+  protected examine(chain: Chain, segments: number, lo: number, hi: number, length: number): void {
+    if (length === 0) this.zeroSized(chain);
+    if (segments === this.maxSegments) this.tooLong(chain);
+    if (!this.memory.coversSplit(lo, hi, length)) this.outside(chain, lo, hi, length);
+  }
   /** Adds a segment that is not wholly RAM, if QEMU would map it. */
   protected outside(chain: Chain, lo: number, hi: number, length: number): void {
     const address = (hi >>> 0) * 0x1_0000_0000 + (lo >>> 0);

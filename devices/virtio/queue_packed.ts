@@ -9,8 +9,26 @@ import {
   mapArea,
 } from "./queue_base.ts";
 
+// As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
+const F_INDIRECT = DescF.INDIRECT;
+const F_NEXT = DescF.NEXT;
+const F_WRITE = DescF.WRITE;
+const DESC_FLAGS = PackedDesc.FLAGS;
+const DESC_ID = PackedDesc.ID;
+const DESC_LEN = PackedDesc.LEN;
+const F_AVAIL = PackedDescF.AVAIL;
+const F_USED = PackedDescF.USED;
+const EVENT_DESC = EventSuppr.DESC;
+const EVENT_FLAGS = EventSuppr.FLAGS;
+const EVENT_SIZE = EventSuppr.SIZE;
+const NOTIFY_DESC = RingEventFlags.DESC;
+const NOTIFY_DISABLE = RingEventFlags.DISABLE;
+const NOTIFY_ENABLE = RingEventFlags.ENABLE;
+const DESC_BYTES = DESC_SIZE;
+const SEGMENT_WORDS = STRIDE;
+
 /** AVAIL and USED together: what says whose a descriptor is. */
-const OWNER = PackedDescF.AVAIL | PackedDescF.USED;
+const OWNER = F_AVAIL | F_USED;
 
 /**
  * The device's side of a packed virtqueue (virtio 1.4, 2.8). Used descriptors carry AVAIL and USED and never WRITE, as
@@ -43,9 +61,9 @@ export class PackedDeviceQueue extends DeviceQueue {
 
   constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
     super(memory, cfg);
-    const desc = mapArea(memory, cfg, "desc", DESC_SIZE * cfg.size);
-    const driver = mapArea(memory, cfg, "driver", EventSuppr.SIZE);
-    const device = mapArea(memory, cfg, "device", EventSuppr.SIZE);
+    const desc = mapArea(memory, cfg, "desc", DESC_BYTES * cfg.size);
+    const driver = mapArea(memory, cfg, "driver", EVENT_SIZE);
+    const device = mapArea(memory, cfg, "device", EVENT_SIZE);
     this.descView = desc.view;
     this.desc = desc.offset;
     this.driverView = driver.view;
@@ -54,7 +72,7 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.device = device.offset;
     this.deviceAddr = cfg.device;
     this.lastAvail = 0;
-    this.availOwner = PackedDescF.AVAIL;
+    this.availOwner = F_AVAIL;
     this.usedIdx = 0;
     this.usedOwner = OWNER;
     this.firstAt = 0;
@@ -67,69 +85,72 @@ export class PackedDeviceQueue extends DeviceQueue {
   override pop(): Chain | undefined {
     let view = this.descView;
     const head = this.lastAvail;
-    let at = this.desc + head * DESC_SIZE;
-    let flags = view.getUint16(at + PackedDesc.FLAGS, true);
+    let at = this.desc + head * DESC_BYTES;
+    let flags = view.getUint16(at + DESC_FLAGS, true);
     if ((flags & OWNER) !== this.availOwner || this.broken !== undefined) return undefined;
     if (this.inuse >= this.size) this.full();
 
-    const chain = this.take(view.getUint16(at + PackedDesc.ID, true));
+    const chain = this.take(view.getUint16(at + DESC_ID, true));
     let indirect = false;
     let max = this.size;
-    let end = this.desc + max * DESC_SIZE;
-    if ((flags & DescF.INDIRECT) !== 0) {
+    let end = this.desc + max * DESC_BYTES;
+    if ((flags & F_INDIRECT) !== 0) {
       indirect = true;
-      const length = view.getUint32(at + PackedDesc.LEN, true);
-      if (length === 0 || length % DESC_SIZE !== 0) this.badTable(chain, length);
+      const length = view.getUint32(at + DESC_LEN, true);
+      if (length === 0 || length % DESC_BYTES !== 0) this.badTable(chain, length);
       at = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
       if (at < 0) this.lostTable(chain, length);
       view = this.memory.current;
-      max = length / DESC_SIZE;
+      max = length / DESC_BYTES;
       end = at + length;
-      flags = view.getUint16(at + PackedDesc.FLAGS, true);
+      flags = view.getUint16(at + DESC_FLAGS, true);
     }
     let count = 1;
-    let outNum = 0;
+    let segments = 0;
+    let word = 0;
     let inNum = 0;
     let readableLength = 0;
     let writableLength = 0;
+    const memory = this.memory;
+    const maxSegments = this.maxSegments;
     for (;; count++) {
       const lo = view.getInt32(at, true);
       const hi = view.getInt32(at + 4, true);
-      const length = view.getUint32(at + PackedDesc.LEN, true);
-      const writable = (flags & DescF.WRITE) !== 0;
+      const size = view.getInt32(at + DESC_LEN, true);
+      const writable = (flags & F_WRITE) !== 0;
       if (!writable && inNum > 0) this.badOrder(chain);
-      if (length === 0) this.zeroSized(chain);
-      if (outNum + inNum === this.maxSegments) this.tooLong(chain);
-      if (!this.memory.coversSplit(lo, hi, length)) this.outside(chain, lo, hi, length);
+      if (!memory.surelyCovers(lo, hi, size) || segments === maxSegments) {
+        this.examine(chain, segments, lo, hi, size >>> 0);
+      }
       if (count > max) this.looped(chain);
-      const word = (outNum + inNum) * STRIDE;
       const words = chain.room(word);
       words[word] = lo;
       words[word + 1] = hi;
-      words[word + 2] = length;
+      words[word + 2] = size;
+      word += SEGMENT_WORDS;
+      segments++;
       if (writable) {
         inNum++;
-        writableLength += length;
+        writableLength += size >>> 0;
       } else {
-        outNum++;
-        readableLength += length;
+        readableLength += size >>> 0;
       }
       if (indirect) {
         // NEXT means nothing in a table (virtio 1.4, 2.8.7): it ends where its length says.
-        at += DESC_SIZE;
+        at += DESC_BYTES;
         if (at === end) break;
       } else {
-        if ((flags & DescF.NEXT) === 0) {
+        if ((flags & F_NEXT) === 0) {
           // The last descriptor of a list holds its id (virtio 1.4, 2.8.6); drivers that QEMU serves write it in each.
-          if (count > 1) chain.id = view.getUint16(at + PackedDesc.ID, true);
+          if (count > 1) chain.id = view.getUint16(at + DESC_ID, true);
           break;
         }
-        at += DESC_SIZE;
+        at += DESC_BYTES;
         if (at === end) at = this.desc;
       }
-      flags = view.getUint16(at + PackedDesc.FLAGS, true);
+      flags = view.getUint16(at + DESC_FLAGS, true);
     }
-    chain.outNum = outNum;
+    chain.outNum = segments - inNum;
     chain.inNum = inNum;
     chain.readableLength = readableLength;
     chain.writableLength = writableLength;
@@ -151,19 +172,19 @@ export class PackedDeviceQueue extends DeviceQueue {
     const descriptors = chain.descriptors;
     if (this.broken === undefined) {
       const idx = this.usedIdx;
-      const at = this.desc + idx * DESC_SIZE;
+      const at = this.desc + idx * DESC_BYTES;
       const view = this.descView;
-      view.setUint32(at + PackedDesc.LEN, written, true);
-      view.setUint16(at + PackedDesc.ID, chain.id, true);
+      view.setUint32(at + DESC_LEN, written, true);
+      view.setUint16(at + DESC_ID, chain.id, true);
       // The driver stops at the first entry that is not used: its flags come last, at the flush (virtio 1.4, 2.8.22.1).
       if (this.filled === 0) {
         this.firstAt = at;
         this.firstFlags = this.usedOwner;
         this.firstIdx = idx;
-        if (this.trace.on) this.traceDesc(idx, PackedDesc.LEN, 6);
+        if (this.trace.on) this.traceDesc(idx, DESC_LEN, 6);
       } else {
-        view.setUint16(at + PackedDesc.FLAGS, this.usedOwner, true);
-        if (this.trace.on) this.traceDesc(idx, PackedDesc.LEN, 8);
+        view.setUint16(at + DESC_FLAGS, this.usedOwner, true);
+        if (this.trace.on) this.traceDesc(idx, DESC_LEN, 8);
       }
       let next = idx + descriptors;
       if (next >= this.size) {
@@ -183,9 +204,9 @@ export class PackedDeviceQueue extends DeviceQueue {
     if (count === 0) return;
     this.filled = 0;
     if (this.broken !== undefined) return;
-    this.descView.setUint16(this.firstAt + PackedDesc.FLAGS, this.firstFlags, true);
+    this.descView.setUint16(this.firstAt + DESC_FLAGS, this.firstFlags, true);
     if (this.trace.on) {
-      this.traceDesc(this.firstIdx, PackedDesc.FLAGS, 2);
+      this.traceDesc(this.firstIdx, DESC_FLAGS, 2);
       this.traceFlush(count);
     }
   }
@@ -197,14 +218,14 @@ export class PackedDeviceQueue extends DeviceQueue {
 
   override shouldInterrupt(): boolean {
     if (this.broken !== undefined) return false;
-    const flags = this.driverView.getUint16(this.driver + EventSuppr.FLAGS, true);
+    const flags = this.driverView.getUint16(this.driver + EVENT_FLAGS, true);
     const valid = this.signalledValid;
     const count = this.sinceSignal;
     this.signalledValid = true;
     this.sinceSignal = 0;
-    if (flags === RingEventFlags.DISABLE) return false;
-    if (flags === RingEventFlags.ENABLE || !this.eventIdx || !valid) return true;
-    const event = this.driverView.getUint16(this.driver + EventSuppr.DESC, true);
+    if (flags === NOTIFY_DISABLE) return false;
+    if (flags === NOTIFY_ENABLE || !this.eventIdx || !valid) return true;
+    const event = this.driverView.getUint16(this.driver + EVENT_DESC, true);
     // Distance from the event to here, in this round or the one before (virtio 1.4, 2.8.14).
     const wrap = this.usedOwner === 0 ? 0 : 1;
     let distance = this.usedIdx - (event & 0x7fff);
@@ -215,21 +236,21 @@ export class PackedDeviceQueue extends DeviceQueue {
   override setNotification(on: boolean): void {
     this.notification = on;
     const view = this.deviceView;
-    let flags: number = on ? RingEventFlags.ENABLE : RingEventFlags.DISABLE;
+    let flags: number = on ? NOTIFY_ENABLE : NOTIFY_DISABLE;
     if (on && this.eventIdx) {
-      const wrap = this.availOwner === PackedDescF.AVAIL ? 0x8000 : 0;
-      view.setUint16(this.device + EventSuppr.DESC, this.lastAvail | wrap, true);
-      flags = RingEventFlags.DESC;
+      const wrap = this.availOwner === F_AVAIL ? 0x8000 : 0;
+      view.setUint16(this.device + EVENT_DESC, this.lastAvail | wrap, true);
+      flags = NOTIFY_DESC;
     }
-    view.setUint16(this.device + EventSuppr.FLAGS, flags, true);
+    view.setUint16(this.device + EVENT_FLAGS, flags, true);
     if (this.trace.on) {
-      this.memory.traceWrite(this.deviceAddr, EventSuppr.SIZE, `${this.name} device event`);
+      this.memory.traceWrite(this.deviceAddr, EVENT_SIZE, `${this.name} device event`);
     }
   }
 
   override hasAvail(): boolean {
     if (this.broken !== undefined) return false;
-    const flags = this.descView.getUint16(this.desc + this.lastAvail * DESC_SIZE + PackedDesc.FLAGS, true);
+    const flags = this.descView.getUint16(this.desc + this.lastAvail * DESC_BYTES + DESC_FLAGS, true);
     return (flags & OWNER) === this.availOwner;
   }
 
@@ -241,31 +262,31 @@ export class PackedDeviceQueue extends DeviceQueue {
     // At most one round: a driver that keeps the bits right for ever must not hold us.
     for (let total = 0; total < this.size && this.broken === undefined;) {
       let view = this.descView;
-      let at = this.desc + idx * DESC_SIZE;
-      let flags = view.getUint16(at + PackedDesc.FLAGS, true);
+      let at = this.desc + idx * DESC_BYTES;
+      let flags = view.getUint16(at + DESC_FLAGS, true);
       if ((flags & OWNER) !== owner) break;
-      const indirect = (flags & DescF.INDIRECT) !== 0;
+      const indirect = (flags & F_INDIRECT) !== 0;
       let max = this.size;
-      let end = this.desc + max * DESC_SIZE;
+      let end = this.desc + max * DESC_BYTES;
       if (indirect) {
-        const length = view.getUint32(at + PackedDesc.LEN, true);
-        if (length === 0 || length % DESC_SIZE !== 0) this.badTable(undefined, length);
+        const length = view.getUint32(at + DESC_LEN, true);
+        if (length === 0 || length % DESC_BYTES !== 0) this.badTable(undefined, length);
         at = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
         if (at < 0) this.lostTable(undefined, length);
         view = this.memory.current;
-        max = length / DESC_SIZE;
+        max = length / DESC_BYTES;
         end = at + length;
       }
       let count = 0;
       for (;;) {
         if (++count > (indirect ? max : max - total)) this.looped(undefined);
-        flags = view.getUint16(at + PackedDesc.FLAGS, true);
-        const length = view.getUint32(at + PackedDesc.LEN, true);
-        if ((flags & DescF.WRITE) !== 0) inBytes += length;
+        flags = view.getUint16(at + DESC_FLAGS, true);
+        const length = view.getUint32(at + DESC_LEN, true);
+        if ((flags & F_WRITE) !== 0) inBytes += length;
         else outBytes += length;
         if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
-        if (!indirect && (flags & DescF.NEXT) === 0) break;
-        at += DESC_SIZE;
+        if (!indirect && (flags & F_NEXT) === 0) break;
+        at += DESC_BYTES;
         if (at === end) {
           if (indirect) break;
           at = this.desc;
@@ -291,7 +312,7 @@ export class PackedDeviceQueue extends DeviceQueue {
       notification: this.notification,
       indices: {
         last_avail_idx: this.lastAvail,
-        last_avail_wrap_counter: this.availOwner === PackedDescF.AVAIL ? 1 : 0,
+        last_avail_wrap_counter: this.availOwner === F_AVAIL ? 1 : 0,
         used_idx: this.usedIdx,
         used_wrap_counter: this.usedOwner === 0 ? 0 : 1,
         inuse: this.inuse,
@@ -301,6 +322,6 @@ export class PackedDeviceQueue extends DeviceQueue {
   }
 
   private traceDesc(idx: number, offset: number, length: number): void {
-    this.memory.traceWrite(this.descAddr + idx * DESC_SIZE + offset, length, `${this.name} desc`);
+    this.memory.traceWrite(this.descAddr + idx * DESC_BYTES + offset, length, `${this.name} desc`);
   }
 }

@@ -19,6 +19,24 @@ import {
 } from "./queue_base.ts";
 import { Rule } from "./queue_rules.ts";
 
+// As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
+const F_INDIRECT = DescF.INDIRECT;
+const F_NEXT = DescF.NEXT;
+const F_WRITE = DescF.WRITE;
+const AVAIL_FLAGS = Avail.FLAGS;
+const AVAIL_IDX = Avail.IDX;
+const AVAIL_RING = Avail.RING;
+const USED_ELEM_SIZE = Used.ELEM_SIZE;
+const USED_IDX = Used.IDX;
+const USED_RING = Used.RING;
+const DESC_FLAGS = SplitDesc.FLAGS;
+const DESC_LEN = SplitDesc.LEN;
+const DESC_NEXT = SplitDesc.NEXT;
+const DESC_BYTES = DESC_SIZE;
+const SEGMENT_WORDS = STRIDE;
+const NO_INTERRUPT = AVAIL_F_NO_INTERRUPT;
+const NO_NOTIFY = USED_F_NO_NOTIFY;
+
 /** The device's side of a split virtqueue (virtio 1.4, 2.7). */
 export class SplitDeviceQueue extends DeviceQueue {
   /** Where the three areas are: a view of their region, and the offset in it. */
@@ -44,7 +62,7 @@ export class SplitDeviceQueue extends DeviceQueue {
 
   constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
     super(memory, cfg);
-    const desc = mapArea(memory, cfg, "desc", DESC_SIZE * cfg.size);
+    const desc = mapArea(memory, cfg, "desc", DESC_BYTES * cfg.size);
     const avail = mapArea(memory, cfg, "driver", availSize(cfg.size));
     const used = mapArea(memory, cfg, "device", usedSize(cfg.size));
     this.descView = desc.view;
@@ -71,7 +89,7 @@ export class SplitDeviceQueue extends DeviceQueue {
       this.full();
     }
     const slot = this.availSlot;
-    const head = this.availView.getUint16(this.avail + Avail.RING + 2 * slot, true);
+    const head = this.availView.getUint16(this.avail + AVAIL_RING + 2 * slot, true);
     if (head >= this.size) this.badHead(head);
     const next = (last + 1) & 0xffff;
     this.lastAvail = next;
@@ -81,57 +99,60 @@ export class SplitDeviceQueue extends DeviceQueue {
 
     const chain = this.take(head);
     let view = this.descView;
-    let at = this.desc + head * DESC_SIZE;
-    let flags = view.getUint16(at + SplitDesc.FLAGS, true);
+    let at = this.desc + head * DESC_BYTES;
+    let flags = view.getUint16(at + DESC_FLAGS, true);
     let table = this.desc;
     let max = this.size;
     let indirect = false;
-    let outNum = 0;
+    let segments = 0;
+    let word = 0;
     let inNum = 0;
     let readableLength = 0;
     let writableLength = 0;
+    const memory = this.memory;
+    const maxSegments = this.maxSegments;
     for (let count = 1;; count++) {
       // At the head, or behind other descriptors (virtio 1.4, 2.7.5.3.2); within a table the flag means nothing, as in QEMU.
-      if ((flags & DescF.INDIRECT) !== 0 && !indirect) {
+      if ((flags & F_INDIRECT) !== 0 && !indirect) {
         indirect = true;
-        const length = view.getUint32(at + SplitDesc.LEN, true);
-        if (length === 0 || length % DESC_SIZE !== 0) this.badTable(chain, length);
+        const length = view.getUint32(at + DESC_LEN, true);
+        if (length === 0 || length % DESC_BYTES !== 0) this.badTable(chain, length);
         table = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
         if (table < 0) this.lostTable(chain, length);
         view = this.memory.current;
-        max = length / DESC_SIZE;
+        max = length / DESC_BYTES;
         count = 1;
         at = table;
-        flags = view.getUint16(at + SplitDesc.FLAGS, true);
+        flags = view.getUint16(at + DESC_FLAGS, true);
       }
       const lo = view.getInt32(at, true);
       const hi = view.getInt32(at + 4, true);
-      const length = view.getUint32(at + SplitDesc.LEN, true);
-      const writable = (flags & DescF.WRITE) !== 0;
+      const size = view.getInt32(at + DESC_LEN, true);
+      const writable = (flags & F_WRITE) !== 0;
       if (!writable && inNum > 0) this.badOrder(chain);
-      if (length === 0) this.zeroSized(chain);
-      if (outNum + inNum === this.maxSegments) this.tooLong(chain);
-      if (!this.memory.coversSplit(lo, hi, length)) this.outside(chain, lo, hi, length);
+      if (!memory.surelyCovers(lo, hi, size) || segments === maxSegments) {
+        this.examine(chain, segments, lo, hi, size >>> 0);
+      }
       if (count > max) this.looped(chain);
-      const word = (outNum + inNum) * STRIDE;
       const words = chain.room(word);
       words[word] = lo;
       words[word + 1] = hi;
-      words[word + 2] = length;
+      words[word + 2] = size;
+      word += SEGMENT_WORDS;
+      segments++;
       if (writable) {
         inNum++;
-        writableLength += length;
+        writableLength += size >>> 0;
       } else {
-        outNum++;
-        readableLength += length;
+        readableLength += size >>> 0;
       }
-      if ((flags & DescF.NEXT) === 0) break;
-      const i = view.getUint16(at + SplitDesc.NEXT, true);
+      if ((flags & F_NEXT) === 0) break;
+      const i = view.getUint16(at + DESC_NEXT, true);
       if (i >= max) this.badNext(chain, i, max);
-      at = table + i * DESC_SIZE;
-      flags = view.getUint16(at + SplitDesc.FLAGS, true);
+      at = table + i * DESC_BYTES;
+      flags = view.getUint16(at + DESC_FLAGS, true);
     }
-    chain.outNum = outNum;
+    chain.outNum = segments - inNum;
     chain.inNum = inNum;
     chain.readableLength = readableLength;
     chain.writableLength = writableLength;
@@ -148,12 +169,12 @@ export class SplitDeviceQueue extends DeviceQueue {
     if (this.broken !== undefined) return;
     const idx = (this.usedIdx + count) & 0xffff;
     // virtio 1.4, 2.7.8.2: the entries stand in memory before idx shows them; JavaScript keeps program order.
-    this.usedView.setUint16(this.used + Used.IDX, idx, true);
+    this.usedView.setUint16(this.used + USED_IDX, idx, true);
     // A whole round since the last question: the difference no longer tells what is new.
     if (((idx - this.signalledUsed) << 16 >> 16) < count) this.signalledValid = false;
     this.usedIdx = idx;
     if (this.trace.on) {
-      this.memory.traceWrite(this.deviceAddr + Used.IDX, 2, `${this.name} used`);
+      this.memory.traceWrite(this.deviceAddr + USED_IDX, 2, `${this.name} used`);
       this.traceFlush(count);
     }
   }
@@ -162,11 +183,11 @@ export class SplitDeviceQueue extends DeviceQueue {
     if (chain.inFlight && !this.inOrder && this.filled === 0 && this.broken === undefined && !this.trace.on) {
       // What fill and flush would do, at once.
       const slot = this.usedSlot;
-      const at = this.used + Used.RING + slot * Used.ELEM_SIZE;
+      const at = this.used + USED_RING + slot * USED_ELEM_SIZE;
       const idx = (this.usedIdx + 1) & 0xffff;
       this.usedView.setUint32(at, chain.id, true);
       this.usedView.setUint32(at + 4, written, true);
-      this.usedView.setUint16(this.used + Used.IDX, idx, true);
+      this.usedView.setUint16(this.used + USED_IDX, idx, true);
       this.usedSlot = idx === 0 || slot + 1 === this.size ? 0 : slot + 1;
       this.usedIdx = idx;
       if (((idx - this.signalledUsed) << 16 >> 16) < 1) this.signalledValid = false;
@@ -181,13 +202,13 @@ export class SplitDeviceQueue extends DeviceQueue {
   override shouldInterrupt(): boolean {
     if (this.broken !== undefined) return false;
     if (!this.eventIdx) {
-      return (this.availView.getUint16(this.avail + Avail.FLAGS, true) & AVAIL_F_NO_INTERRUPT) === 0;
+      return (this.availView.getUint16(this.avail + AVAIL_FLAGS, true) & NO_INTERRUPT) === 0;
     }
     const valid = this.signalledValid;
     const old = this.signalledUsed;
     this.signalledValid = true;
     this.signalledUsed = this.usedIdx;
-    const event = this.availView.getUint16(this.avail + Avail.RING + 2 * this.size, true);
+    const event = this.availView.getUint16(this.avail + AVAIL_RING + 2 * this.size, true);
     return !valid || needEvent(event, this.usedIdx, old);
   }
 
@@ -196,19 +217,19 @@ export class SplitDeviceQueue extends DeviceQueue {
     if (this.eventIdx) {
       // Off: the event stays where it is, and the driver's index passes it at most once in 65536.
       if (!on) return;
-      this.shadowAvail = this.availView.getUint16(this.avail + Avail.IDX, true);
+      this.shadowAvail = this.availView.getUint16(this.avail + AVAIL_IDX, true);
       this.writeAvailEvent(this.shadowAvail);
       return;
     }
     const flags = this.usedView.getUint16(this.used, true);
-    this.usedView.setUint16(this.used, on ? flags & ~USED_F_NO_NOTIFY : flags | USED_F_NO_NOTIFY, true);
+    this.usedView.setUint16(this.used, on ? flags & ~NO_NOTIFY : flags | NO_NOTIFY, true);
     if (this.trace.on) this.memory.traceWrite(this.deviceAddr, 2, `${this.name} used`);
   }
 
   override hasAvail(): boolean {
     if (this.broken !== undefined) return false;
     if (this.shadowAvail === this.lastAvail) {
-      this.shadowAvail = this.availView.getUint16(this.avail + Avail.IDX, true);
+      this.shadowAvail = this.availView.getUint16(this.avail + AVAIL_IDX, true);
     }
     return this.shadowAvail !== this.lastAvail;
   }
@@ -221,37 +242,37 @@ export class SplitDeviceQueue extends DeviceQueue {
     let total = 0;
     let slot = this.availSlot;
     for (let idx = this.lastAvail; idx !== this.shadowAvail; idx = (idx + 1) & 0xffff) {
-      const head = this.availView.getUint16(this.avail + Avail.RING + 2 * slot, true);
+      const head = this.availView.getUint16(this.avail + AVAIL_RING + 2 * slot, true);
       if (head >= this.size) this.badHead(head);
       slot = ((idx + 1) & 0xffff) === 0 || slot + 1 === this.size ? 0 : slot + 1;
       let view = this.descView;
       let table = this.desc;
-      let at = table + head * DESC_SIZE;
+      let at = table + head * DESC_BYTES;
       let max = this.size;
       let count = total;
-      const indirect = (view.getUint16(at + SplitDesc.FLAGS, true) & DescF.INDIRECT) !== 0;
+      const indirect = (view.getUint16(at + DESC_FLAGS, true) & F_INDIRECT) !== 0;
       if (indirect) {
-        const length = view.getUint32(at + SplitDesc.LEN, true);
-        if (length === 0 || length % DESC_SIZE !== 0) this.badTable(undefined, length);
+        const length = view.getUint32(at + DESC_LEN, true);
+        if (length === 0 || length % DESC_BYTES !== 0) this.badTable(undefined, length);
         if (total >= max) this.looped(undefined);
         table = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
         if (table < 0) this.lostTable(undefined, length);
         view = this.memory.current;
-        max = length / DESC_SIZE;
+        max = length / DESC_BYTES;
         at = table;
         count = 0;
       }
       for (;;) {
         if (++count > max) this.looped(undefined);
-        const flags = view.getUint16(at + SplitDesc.FLAGS, true);
-        const length = view.getUint32(at + SplitDesc.LEN, true);
-        if ((flags & DescF.WRITE) !== 0) inBytes += length;
+        const flags = view.getUint16(at + DESC_FLAGS, true);
+        const length = view.getUint32(at + DESC_LEN, true);
+        if ((flags & F_WRITE) !== 0) inBytes += length;
         else outBytes += length;
         if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
-        if ((flags & DescF.NEXT) === 0) break;
-        const i = view.getUint16(at + SplitDesc.NEXT, true);
+        if ((flags & F_NEXT) === 0) break;
+        const i = view.getUint16(at + DESC_NEXT, true);
         if (i >= max) this.badNext(undefined, i, max);
-        at = table + i * DESC_SIZE;
+        at = table + i * DESC_BYTES;
       }
       total = indirect ? total + 1 : count;
     }
@@ -278,7 +299,7 @@ export class SplitDeviceQueue extends DeviceQueue {
 
   /** Reads avail.idx; whether anything is new. */
   private refresh(): boolean {
-    const idx = this.availView.getUint16(this.avail + Avail.IDX, true);
+    const idx = this.availView.getUint16(this.avail + AVAIL_IDX, true);
     this.shadowAvail = idx;
     const last = this.lastAvail;
     if (idx === last || this.broken !== undefined) return false;
@@ -296,12 +317,12 @@ export class SplitDeviceQueue extends DeviceQueue {
     const slot = this.usedSlot;
     const idx = (this.usedIdx + this.filled + 1) & 0xffff;
     if (this.broken === undefined) {
-      const at = this.used + Used.RING + slot * Used.ELEM_SIZE;
+      const at = this.used + USED_RING + slot * USED_ELEM_SIZE;
       this.usedView.setUint32(at, chain.id, true);
       this.usedView.setUint32(at + 4, written, true);
       this.usedSlot = idx === 0 || slot + 1 === this.size ? 0 : slot + 1;
       if (this.trace.on) {
-        const addr = this.deviceAddr + Used.RING + slot * Used.ELEM_SIZE;
+        const addr = this.deviceAddr + USED_RING + slot * USED_ELEM_SIZE;
         this.memory.traceWrite(addr, 8, `${this.name} used`);
       }
     }
@@ -310,7 +331,7 @@ export class SplitDeviceQueue extends DeviceQueue {
     this.recycle(chain);
   }
   private writeAvailEvent(event: number): void {
-    const at = Used.RING + this.size * Used.ELEM_SIZE;
+    const at = USED_RING + this.size * USED_ELEM_SIZE;
     this.usedView.setUint16(this.used + at, event, true);
     if (this.trace.on) this.memory.traceWrite(this.deviceAddr + at, 2, `${this.name} used`);
   }

@@ -2,13 +2,16 @@ import { generalBarrier } from "../../../arch/barrier.ts";
 import type { DeviceMemory } from "../../../arch/device_memory.ts";
 import type { DeviceBuffer } from "../../../mm/device_alloc.ts";
 import { F } from "../../../spec/virtio/features.ts";
-import { DescF } from "../../../spec/virtio/split.ts";
+import { writeTable } from "./table.ts";
 import { VirtqError } from "../error.ts";
 import type { NotifCtrl, VqCfgHandler } from "../transport/mod.ts";
 import { IndexAlloc } from "./index_alloc.ts";
 import { type OpenQueue, setAddresses } from "./set_up.ts";
 import { type AvailBufferToken, BufferType, type UsedBufferToken, VirtqDeviceError } from "./token.ts";
 import type { Virtq, VirtqEnv, VirtqSnapshot } from "./types.ts";
+
+// As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
+const DIRECT = BufferType.Direct;
 
 /** Bits of {@link VirtqBase.special}: `receive` has something to hand out before it looks at the ring. */
 export const Special = {
@@ -107,21 +110,40 @@ export abstract class VirtqBase implements Virtq {
    * marked as in flight, so that it cannot be admitted twice.
    */
   protected admit(token: AvailBufferToken, type: BufferType, room: number): void {
-    if (token.busy) throw this.refuse("TokenInUse", "the token is in flight already");
-    if (this.broken !== undefined) throw this.refuse("QueueBroken", this.broken);
+    if (token.busy || this.broken !== undefined) throw this.notNow(token);
     const send = token.sendBuff;
-    for (let i = 0; i < send.length; i++) {
-      if (send[i].vec.len === 0) throw this.refuse("BufferNotSpecified", `send element ${i} is empty`);
+    for (let i = 0; i < send.length; i++) if (send[i].vec.len === 0) throw this.empty(i);
+    let n = token.descriptors;
+    if (type !== DIRECT) {
+      this.admitTable(token, room);
+      n = 1;
+    } else if (n > room) {
+      throw this.noRoom(n, room);
     }
-    const n = type === BufferType.Direct ? token.descriptors : 1;
-    if (type !== BufferType.Direct && !this.indirect) {
-      throw this.refuse("FeatureNotSupported", "Indirect without VIRTIO_F_INDIRECT_DESC", F.INDIRECT_DESC);
-    }
-    if (n > room) throw this.refuse("NoDescrAvail", `${n} needed, ${room} of ${this.size} free`);
-    if (type !== BufferType.Direct) this.makeTable(token);
     token.consumed = n;
     token.busy = true;
     token.awaitQueue = undefined;
+  }
+
+  private admitTable(token: AvailBufferToken, room: number): void {
+    if (!this.indirect) {
+      throw this.refuse("FeatureNotSupported", "Indirect without VIRTIO_F_INDIRECT_DESC", F.INDIRECT_DESC);
+    }
+    if (room < 1) throw this.noRoom(1, room);
+    this.makeTable(token);
+  }
+
+  // Errors are made in functions of their own: what is inlined at a call of `dispatch` must stay small.
+  private notNow(token: AvailBufferToken): VirtqError {
+    return token.busy
+      ? this.refuse("TokenInUse", "the token is in flight already")
+      : this.refuse("QueueBroken", this.broken!);
+  }
+  private empty(i: number): VirtqError {
+    return this.refuse("BufferNotSpecified", `send element ${i} is empty`);
+  }
+  private noRoom(n: number, room: number): VirtqError {
+    return this.refuse("NoDescrAvail", `${n} needed, ${room} of ${this.size} free`);
   }
 
   private makeTable(token: AvailBufferToken): void {
@@ -130,30 +152,7 @@ export abstract class VirtqBase implements Virtq {
     } catch (cause) {
       throw this.refuse("AllocationError", `indirect table of ${token.descriptors} entries: ${cause}`);
     }
-    this.writeTable(token);
-  }
-
-  /** Writes an indirect table. Split: chained by `next`; packed: WRITE only (virtio 1.4, 2.7.5.3, 2.8.7). */
-  private writeTable(token: AvailBufferToken): void {
-    const table = token.table!;
-    const memory = table.memory;
-    const split = this.kind === "split";
-    const n = token.descriptors;
-    const sends = token.sendBuff.length;
-    let at = table.offset;
-    for (let i = 0; i < n; i++, at += 16) {
-      const readable = i < sends;
-      const vec = (readable ? token.sendBuff[i] : token.recvBuff[i - sends]).vec;
-      memory.writeU32(at, vec.physLo);
-      memory.writeU32(at + 4, vec.physHi);
-      memory.writeU32(at + 8, readable ? vec.len : vec.capacity);
-      const flags = readable ? 0 : DescF.WRITE;
-      // Hermit fills `next` of the last entry too, where it has no meaning; the bytes shall be the same.
-      memory.writeU32(
-        at + 12,
-        split ? flags | (i + 1 < n ? DescF.NEXT : 0) | ((i + 1) << 16) : flags << 16,
-      );
-    }
+    writeTable(token, this.kind === "split");
   }
 
   dispatchBatch(batch: Batch, notif: boolean): void {

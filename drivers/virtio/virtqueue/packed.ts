@@ -13,14 +13,33 @@ import { type OpenQueue, openQueue, type RingLayout } from "./set_up.ts";
 import { type AvailBufferToken, BufferType, type UsedBufferToken } from "./token.ts";
 import type { VirtqEnv, VirtqSnapshot } from "./types.ts";
 
+// As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
+const F_INDIRECT = DescF.INDIRECT;
+const F_NEXT = DescF.NEXT;
+const F_WRITE = DescF.WRITE;
+const DESC_FLAGS = PackedDesc.FLAGS;
+const DESC_ID = PackedDesc.ID;
+const DESC_LEN = PackedDesc.LEN;
+const F_AVAIL = PackedDescF.AVAIL;
+const F_USED = PackedDescF.USED;
+const EVENT_DESC = EventSuppr.DESC;
+const EVENT_FLAGS = EventSuppr.FLAGS;
+const EVENT_SIZE = EventSuppr.SIZE;
+const NOTIFY_DESC = RingEventFlags.DESC;
+const NOTIFY_DISABLE = RingEventFlags.DISABLE;
+const NOTIFY_ENABLE = RingEventFlags.ENABLE;
+const SPECIAL_BATCH = Special.BATCH;
+const DESC_BYTES = DESC_SIZE;
+const DIRECT = BufferType.Direct;
+
 /** Sizes and areas of a packed ring (virtio 1.4, 2.8): any size, two event suppression structures. */
 const LAYOUT: RingLayout = {
   kind: "packed",
   refuse: (size) => size < 1 || size > PACKED_MAX_SIZE ? `expected 1 to ${PACKED_MAX_SIZE}` : undefined,
-  areas: (size) => [DESC_SIZE * size, EventSuppr.SIZE, EventSuppr.SIZE],
+  areas: (size) => [DESC_BYTES * size, EVENT_SIZE, EVENT_SIZE],
 };
 
-const BOTH = PackedDescF.AVAIL | PackedDescF.USED;
+const BOTH = F_AVAIL | F_USED;
 
 /** The packed virtqueue (virtio 1.4, 2.8; Hermit's `PackedVq`). */
 export class PackedVq extends VirtqBase {
@@ -34,7 +53,7 @@ export class PackedVq extends VirtqBase {
   private writeOff = 0;
   private writeWrap = 1;
   /** AVAIL and USED of a descriptor made available now. */
-  private availFlags: number = PackedDescF.AVAIL;
+  private availFlags: number = F_AVAIL;
   /** Where the next used descriptor is expected. */
   private pollOff = 0;
   private pollWrap = 1;
@@ -77,7 +96,7 @@ export class PackedVq extends VirtqBase {
 
   override dispatch(token: AvailBufferToken, notif: boolean, type: BufferType): void {
     this.admit(token, type, this.capacity);
-    const at = this.descAt + (this.writeOff << 4) + PackedDesc.FLAGS;
+    const at = this.descAt + (this.writeOff << 4) + DESC_FLAGS;
     const flags = this.put(token, type);
     if (notif || this.atDesc) this.askNotif(token, notif, 1);
     this.publish(at, flags, token.consumed);
@@ -87,12 +106,12 @@ export class PackedVq extends VirtqBase {
     batch: readonly (readonly [AvailBufferToken, BufferType])[],
     notif: boolean,
   ): void {
-    const first = this.descAt + (this.writeOff << 4) + PackedDesc.FLAGS;
+    const first = this.descAt + (this.writeOff << 4) + DESC_FLAGS;
     const firstFlags = this.put(batch[0][0], batch[0][1]);
     let added = batch[0][0].consumed;
     for (let i = 1; i < batch.length; i++) {
       // Not visible before the first one is: the device looks at one place only (virtio 1.4, 2.8.6).
-      const at = this.descAt + (this.writeOff << 4) + PackedDesc.FLAGS;
+      const at = this.descAt + (this.writeOff << 4) + DESC_FLAGS;
       this.memory.writeU16(at, this.put(batch[i][0], batch[i][1]));
       added += batch[i][0].consumed;
     }
@@ -115,7 +134,7 @@ export class PackedVq extends VirtqBase {
     this.capacity -= n;
     let off = this.writeOff;
     let at = this.descAt + (off << 4);
-    if (type !== BufferType.Direct) return this.putTable(token, id, off);
+    if (type !== DIRECT) return this.putTable(token, id, off);
     const send = token.sendBuff;
     const recv = token.recvBuff;
     const sends = send.length;
@@ -126,14 +145,14 @@ export class PackedVq extends VirtqBase {
       memory.writeU32(at, vec.physLo);
       memory.writeU32(at + 4, vec.physHi);
       memory.writeU32(at + 8, readable ? vec.len : vec.capacity);
-      const flags = this.availFlags | (readable ? 0 : DescF.WRITE) | (i + 1 < n ? DescF.NEXT : 0);
+      const flags = this.availFlags | (readable ? 0 : F_WRITE) | (i + 1 < n ? F_NEXT : 0);
       if (i === 0) {
-        memory.writeU16(at + PackedDesc.ID, id);
+        memory.writeU16(at + DESC_ID, id);
         first = flags;
       } else {
-        memory.writeU32(at + PackedDesc.ID, id | (flags << 16));
+        memory.writeU32(at + DESC_ID, id | (flags << 16));
       }
-      at += DESC_SIZE;
+      at += DESC_BYTES;
       if (++off === this.size) {
         this.wrapWrite();
         off = 0;
@@ -152,8 +171,8 @@ export class PackedVq extends VirtqBase {
     memory.writeU32(at, table.physLo);
     memory.writeU32(at + 4, table.physHi);
     memory.writeU32(at + 8, table.length);
-    memory.writeU16(at + PackedDesc.ID, id);
-    const flags = this.availFlags | DescF.INDIRECT;
+    memory.writeU16(at + DESC_ID, id);
+    const flags = this.availFlags | F_INDIRECT;
     if (off + 1 === this.size) this.wrapWrite();
     else this.writeOff = off + 1;
     return flags;
@@ -171,8 +190,8 @@ export class PackedVq extends VirtqBase {
     writeBarrier(memory, this.orderPlatform);
     memory.writeU16(flagsAt, flags);
     generalBarrier(memory, this.orderPlatform);
-    const event = memory.readU16(this.deviceAt + EventSuppr.FLAGS) & 3;
-    if (event === RingEventFlags.ENABLE || (event === RingEventFlags.DESC && this.passes(added))) {
+    const event = memory.readU16(this.deviceAt + EVENT_FLAGS) & 3;
+    if (event === NOTIFY_ENABLE || (event === NOTIFY_DESC && this.passes(added))) {
       const next = this.writeOff | (this.writeWrap << 15);
       this.lastNext = next;
       this.notifications++;
@@ -183,21 +202,21 @@ export class PackedVq extends VirtqBase {
   /** Whether the place where the device wants to be notified is among the last `added` descriptors. */
   private passes(added: number): boolean {
     if (!this.eventIdx) return false;
-    const event = this.memory.readU16(this.deviceAt + EventSuppr.DESC);
+    const event = this.memory.readU16(this.deviceAt + EVENT_DESC);
     let back = this.writeOff - (event & 0x7fff);
     if (event >>> 15 !== this.writeWrap) back += this.size;
     return back > 0 && back <= added;
   }
 
   protected override receive(): UsedBufferToken | undefined {
-    if ((this.special & Special.BATCH) !== 0) return this.nextOfBatch();
+    if ((this.special & SPECIAL_BATCH) !== 0) return this.nextOfBatch();
     const memory = this.memory;
     const at = this.descAt + (this.pollOff << 4);
-    if ((memory.readU16(at + PackedDesc.FLAGS) & BOTH) !== this.usedFlags) return undefined;
+    if ((memory.readU16(at + DESC_FLAGS) & BOTH) !== this.usedFlags) return undefined;
     // The device wrote id and len before the flags (virtio 1.4, 2.8.22).
     readBarrier(memory, this.orderPlatform);
-    const id = memory.readU16(at + PackedDesc.ID);
-    const length = memory.readU32(at + PackedDesc.LEN);
+    const id = memory.readU16(at + DESC_ID);
+    const length = memory.readU32(at + DESC_LEN);
     const token = id < this.size ? this.tokens[id] : undefined;
     if (token === undefined) throw this.consumeBad(id);
     if (this.inOrder) return this.startBatch(id, length);
@@ -222,7 +241,7 @@ export class PackedVq extends VirtqBase {
       if (++place === this.size) place = 0;
     }
     this.skip(n);
-    this.special |= Special.BATCH;
+    this.special |= SPECIAL_BATCH;
     return this.nextOfBatch();
   }
 
@@ -259,8 +278,8 @@ export class PackedVq extends VirtqBase {
       if (this.eventIdx && alone) {
         this.eventOff = this.writeOff === 0 ? this.size - 1 : this.writeOff - 1;
         const wrap = this.writeOff === 0 ? this.writeWrap ^ 1 : this.writeWrap;
-        this.memory.writeU16(this.driverAt + EventSuppr.DESC, this.eventOff | (wrap << 15));
-        this.memory.writeU16(this.driverAt + EventSuppr.FLAGS, RingEventFlags.DESC);
+        this.memory.writeU16(this.driverAt + EVENT_DESC, this.eventOff | (wrap << 15));
+        this.memory.writeU16(this.driverAt + EVENT_FLAGS, NOTIFY_DESC);
         this.atDesc = true;
         this.eventPassed = false;
         return;
@@ -276,8 +295,8 @@ export class PackedVq extends VirtqBase {
   /** Interrupts as asked for with `enableNotifs` and `disableNotifs`, or on for a transfer that wants one. */
   private writeNotif(): void {
     const on = this.enabled || this.wanted !== 0;
-    const flags = on ? RingEventFlags.ENABLE : RingEventFlags.DISABLE;
-    this.memory.writeU16(this.driverAt + EventSuppr.FLAGS, flags);
+    const flags = on ? NOTIFY_ENABLE : NOTIFY_DISABLE;
+    this.memory.writeU16(this.driverAt + EVENT_FLAGS, flags);
     this.atDesc = false;
     this.eventPassed = false;
   }
@@ -294,7 +313,7 @@ export class PackedVq extends VirtqBase {
   }
 
   protected override ringHasUsed(): boolean {
-    const flags = this.memory.readU16(this.descAt + (this.pollOff << 4) + PackedDesc.FLAGS);
+    const flags = this.memory.readU16(this.descAt + (this.pollOff << 4) + DESC_FLAGS);
     return (flags & BOTH) === this.usedFlags;
   }
 
@@ -305,7 +324,7 @@ export class PackedVq extends VirtqBase {
   protected override restartRing(): void {
     this.writeOff = this.pollOff = 0;
     this.writeWrap = this.pollWrap = 1;
-    this.availFlags = PackedDescF.AVAIL;
+    this.availFlags = F_AVAIL;
     this.usedFlags = BOTH;
     this.capacity = this.size;
     this.lastNext = 1 << 15;

@@ -17,6 +17,23 @@ import { type OpenQueue, openQueue, type RingLayout } from "./set_up.ts";
 import { type AvailBufferToken, BufferType, type UsedBufferToken, VirtqDeviceError } from "./token.ts";
 import type { VirtqEnv, VirtqSnapshot } from "./types.ts";
 
+// As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
+const F_INDIRECT = DescF.INDIRECT;
+const F_NEXT = DescF.NEXT;
+const F_WRITE = DescF.WRITE;
+const AVAIL_FLAGS = Avail.FLAGS;
+const AVAIL_IDX = Avail.IDX;
+const AVAIL_RING = Avail.RING;
+const USED_ELEM_SIZE = Used.ELEM_SIZE;
+const USED_FLAGS = Used.FLAGS;
+const USED_IDX = Used.IDX;
+const USED_RING = Used.RING;
+const SPECIAL_BATCH = Special.BATCH;
+const DESC_BYTES = DESC_SIZE;
+const NO_INTERRUPT = AVAIL_F_NO_INTERRUPT;
+const NO_NOTIFY = USED_F_NO_NOTIFY;
+const DIRECT = BufferType.Direct;
+
 /** Sizes and areas of a split ring (virtio 1.4, 2.7): the used ring is rounded up to whole 32-bit words. */
 const LAYOUT: RingLayout = {
   kind: "split",
@@ -24,7 +41,7 @@ const LAYOUT: RingLayout = {
     size < 1 || size > SPLIT_MAX_SIZE || (size & (size - 1)) !== 0
       ? `expected a power of two up to ${SPLIT_MAX_SIZE}`
       : undefined,
-  areas: (size) => [DESC_SIZE * size, availSize(size), 4 * Math.ceil(usedSize(size) / 4)],
+  areas: (size) => [DESC_BYTES * size, availSize(size), 4 * Math.ceil(usedSize(size) / 4)],
 };
 
 /**
@@ -56,8 +73,8 @@ export class SplitVq extends VirtqBase {
     this.descAt = open.desc.offset;
     this.availAt = open.driver.offset;
     this.usedAt = open.device.offset;
-    this.usedEventAt = open.driver.offset + Avail.RING + 2 * this.size;
-    this.availEventAt = open.device.offset + Used.RING + Used.ELEM_SIZE * this.size;
+    this.usedEventAt = open.driver.offset + AVAIL_RING + 2 * this.size;
+    this.availEventAt = open.device.offset + USED_RING + USED_ELEM_SIZE * this.size;
     this.chain = new Int32Array(this.size);
   }
 
@@ -95,7 +112,7 @@ export class SplitVq extends VirtqBase {
 
   /** Writes descriptors and the available entry; the device sees nothing before {@link SplitVq.publish}. */
   private put(token: AvailBufferToken, type: BufferType): void {
-    if (type !== BufferType.Direct) return this.enter(token, this.putTable(token));
+    if (type !== DIRECT) return this.enter(token, this.putTable(token));
     if (this.inOrder) return this.enter(token, this.putInOrder(token));
     const memory = this.memory;
     const ids = this.ids;
@@ -121,10 +138,10 @@ export class SplitVq extends VirtqBase {
       memory.writeU32(at, vec.physLo);
       memory.writeU32(at + 4, vec.physHi);
       memory.writeU32(at + 8, vec.capacity);
-      memory.writeU32(at + 12, DescF.WRITE | link);
+      memory.writeU32(at + 12, F_WRITE | link);
       chain[index] = head;
       head = index;
-      link = DescF.NEXT | (index << 16);
+      link = F_NEXT | (index << 16);
     }
     const send = token.sendBuff;
     for (let i = send.length - 1; i >= 0; i--) {
@@ -142,7 +159,7 @@ export class SplitVq extends VirtqBase {
       memory.writeU32(at + 12, link);
       chain[index] = head;
       head = index;
-      link = DescF.NEXT | (index << 16);
+      link = F_NEXT | (index << 16);
     }
     bits[word] = w;
     ids.hint = word;
@@ -155,7 +172,7 @@ export class SplitVq extends VirtqBase {
     this.tokens[head] = token;
     this.live++;
     const idx = this.availIdx;
-    this.memory.writeU16(this.availAt + Avail.RING + ((idx & this.mask) << 1), head);
+    this.memory.writeU16(this.availAt + AVAIL_RING + ((idx & this.mask) << 1), head);
     this.availIdx = (idx + 1) & 0xffff;
     if (this.inOrder) {
       this.order[this.orderWrite] = head;
@@ -172,7 +189,7 @@ export class SplitVq extends VirtqBase {
     memory.writeU32(at, table.physLo);
     memory.writeU32(at + 4, table.physHi);
     memory.writeU32(at + 8, table.length);
-    memory.writeU32(at + 12, DescF.INDIRECT);
+    memory.writeU32(at + 12, F_INDIRECT);
     return head;
   }
 
@@ -202,8 +219,8 @@ export class SplitVq extends VirtqBase {
       memory.writeU32(at, vec.physLo);
       memory.writeU32(at + 4, vec.physHi);
       memory.writeU32(at + 8, readable ? vec.len : vec.capacity);
-      const link = i + 1 < n ? DescF.NEXT | (((index + 1) & this.mask) << 16) : 0;
-      memory.writeU32(at + 12, (readable ? 0 : DescF.WRITE) | link);
+      const link = i + 1 < n ? F_NEXT | (((index + 1) & this.mask) << 16) : 0;
+      memory.writeU32(at + 12, (readable ? 0 : F_WRITE) | link);
     }
     return head;
   }
@@ -212,11 +229,11 @@ export class SplitVq extends VirtqBase {
   private publish(n: number): void {
     const memory = this.memory;
     writeBarrier(memory, this.orderPlatform);
-    memory.writeU16(this.availAt + Avail.IDX, this.availIdx);
+    memory.writeU16(this.availAt + AVAIL_IDX, this.availIdx);
     generalBarrier(memory, this.orderPlatform);
     const wanted = this.eventIdx
       ? needEvent(memory.readU16(this.availEventAt), this.availIdx, (this.availIdx - n) & 0xffff)
-      : (memory.readU16(this.usedAt + Used.FLAGS) & USED_F_NO_NOTIFY) === 0;
+      : (memory.readU16(this.usedAt + USED_FLAGS) & NO_NOTIFY) === 0;
     if (wanted) {
       this.notifications++;
       this.notifCtrl.notifyDev(this.index, this.availIdx);
@@ -224,16 +241,16 @@ export class SplitVq extends VirtqBase {
   }
 
   protected override receive(): UsedBufferToken | undefined {
-    if ((this.special & Special.BATCH) !== 0) return this.nextOfBatch();
+    if ((this.special & SPECIAL_BATCH) !== 0) return this.nextOfBatch();
     const memory = this.memory;
     const at = this.readIdx;
-    const idx = memory.readU16(this.usedAt + Used.IDX);
+    const idx = memory.readU16(this.usedAt + USED_IDX);
     if (idx === at) return undefined;
     // Behind the load of idx: what the entry says must not be read earlier (virtio 1.4, 2.7.14).
     readBarrier(memory, this.orderPlatform);
     const pending = (idx - at) & 0xffff;
     if (pending > this.size) throw this.jump(idx, pending);
-    const entry = this.usedAt + Used.RING + ((at & this.mask) << 3);
+    const entry = this.usedAt + USED_RING + ((at & this.mask) << 3);
     const id = memory.readU32(entry);
     const length = memory.readU32(entry + 4);
     this.readIdx = (at + 1) & 0xffff;
@@ -250,7 +267,7 @@ export class SplitVq extends VirtqBase {
     this.batchLen = length;
     // A device that reports a batch but moves idx by one is taken at its word for both.
     this.readIdx = (at + Math.min(this.batchLeft, pending)) & 0xffff;
-    this.special |= Special.BATCH;
+    this.special |= SPECIAL_BATCH;
     if (this.eventIdx) this.moveUsedEvent();
     return this.nextOfBatch();
   }
@@ -308,7 +325,7 @@ export class SplitVq extends VirtqBase {
     if (this.eventIdx) {
       this.memory.writeU16(this.usedEventAt, on ? this.readIdx : (this.readIdx - 1) & 0xffff);
     } else {
-      this.memory.writeU16(this.availAt + Avail.FLAGS, on ? 0 : AVAIL_F_NO_INTERRUPT);
+      this.memory.writeU16(this.availAt + AVAIL_FLAGS, on ? 0 : NO_INTERRUPT);
     }
   }
 
@@ -334,7 +351,7 @@ export class SplitVq extends VirtqBase {
   }
 
   protected override ringHasUsed(): boolean {
-    return this.memory.readU16(this.usedAt + Used.IDX) !== this.readIdx;
+    return this.memory.readU16(this.usedAt + USED_IDX) !== this.readIdx;
   }
 
   protected override room(): number {
