@@ -240,3 +240,20 @@ class TinyPacked implements TinyDevice {
 
 /** Both rings, for tests that hold for either. */
 export const KINDS = ["split", "packed"] as const;
+
+/** From now on: offsets of the 16-bit and 32-bit writes, and barriers, in the order of the program. */
+export function writesOf(r: Rig<unknown>): (number | string)[] {
+  const log: (number | string)[] = [];
+  const { memory } = r;
+  const writeU16 = memory.writeU16, writeU32 = memory.writeU32;
+  memory.writeU16 = (offset, value) => {
+    log.push(offset);
+    writeU16.call(memory, offset, value);
+  };
+  memory.writeU32 = (offset, value) => {
+    log.push(offset);
+    writeU32.call(memory, offset, value);
+  };
+  memory.barrier = (kind) => void log.push(BARRIER_NAMES[kind]);
+  return log;
+}
