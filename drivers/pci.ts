@@ -77,7 +77,10 @@ export class PciDevice {
     const line = this.read(PciCfg.INTERRUPT_LINE, 1);
     return pin < 1 || pin > 4 || line === NO_LINE ? undefined : line;
   }
-  /** Gives every BAR without address one, then decodes memory and lets the function be bus master. */
+  /**
+   * Gives every BAR without address one, then decodes memory and lets the function be bus master. INTx stays silent until
+   * somebody handles it: a line that a polled device holds up would drown the others on it.
+   */
   assignBars(space: BarSpace): void {
     const bars = this.bars();
     if (bars.some((bar) => bar.address === 0)) {
@@ -87,7 +90,7 @@ export class PciDevice {
       );
     }
     const io = bars.some((bar) => bar.kind === "io") ? PciCommand.IO : 0;
-    this.enable(PciCommand.MEMORY | PciCommand.BUS_MASTER | io);
+    this.enable(PciCommand.MEMORY | PciCommand.BUS_MASTER | PciCommand.INTX_DISABLE | io);
   }
 }
 

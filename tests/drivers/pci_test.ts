@@ -62,7 +62,7 @@ Deno.test("BARs without address get one, around those that have one", () => {
     [0xc000, 0xe000_1000, 0xe000_4000, 0x80_0000_0000],
   );
   assertEquals(fn.address(4), 0x80_0000_0000);
-  assertEquals(fn.cfg.getUint16(4, true), 7);
+  assertEquals(fn.cfg.getUint16(4, true), 0x407);
   assertEquals(fn.barWritesWhileDecoding, 0);
 });
 
