@@ -6,7 +6,7 @@ import { type Options, readOptions } from "./cli/options.ts";
 import { UsageError } from "./devices/description.ts";
 import { openChardevs, OutputFile, writeAll } from "./devices/host/mod.ts";
 import { createMachine } from "./devices/machine/mod.ts";
-import { APPS, boot, UnknownAppError, VERSION } from "./kernel/mod.ts";
+import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
 import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
 import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory } from "./verify/trace/mod.ts";
@@ -24,6 +24,10 @@ async function main(argv: string[]): Promise<number> {
     for (const message of options.desc.ignored) complain(`ignored: ${message}`);
     return await run(options);
   } catch (error) {
+    if (error instanceof EnvError) {
+      complain(`-append: ${error.message}`);
+      return USAGE;
+    }
     if (error instanceof UsageError || error instanceof UnknownAppError || nameOf(error) === "MachineError") {
       complain((error as Error).message);
       return USAGE;
@@ -48,7 +52,17 @@ async function run(options: Options): Promise<number> {
     }
     const encoder = new TextEncoder();
     if (desc.trace.length > 0) {
-      sinks.push(new QemuLog(desc.trace, (text) => writeAll(Deno.stderr, encoder.encode(text))));
+      let readers = true;
+      sinks.push(
+        new QemuLog(desc.trace, (text) => {
+          // A reader that went away (`2>&1 | head`) ends the log, not the machine that is being watched.
+          try {
+            if (readers) writeAll(Deno.stderr, encoder.encode(text));
+          } catch {
+            readers = false;
+          }
+        }),
+      );
     }
     const trace = tee(sinks);
     let close = () => {};

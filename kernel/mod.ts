@@ -2,3 +2,4 @@
 export { boot, type BootOptions, UnknownAppError, VERSION } from "./boot.ts";
 export { Kernel, type KernelParts } from "./kernel.ts";
 export { APPS } from "./apps/mod.ts";
+export { EnvError } from "./env.ts";

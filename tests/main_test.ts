@@ -32,3 +32,9 @@ Deno.test("a wrong command line: status 2, and the message names it", async () =
   assertEquals(code, 2);
   assertStringIncludes(err, "'3x' is not a size");
 });
+
+Deno.test("a kernel command line that cannot be read: status 2, and the message names the option", async () => {
+  const { code, err } = await run(["-append", "-freq"], "");
+  assertEquals(code, 2);
+  assertStringIncludes(err, "-append: the argument '-freq' requires a value");
+});
