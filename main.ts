@@ -4,14 +4,14 @@ import { RamDeviceMemory } from "./arch/device_memory.ts";
 import { helpText } from "./cli/help.ts";
 import { type Options, readOptions } from "./cli/options.ts";
 import { UsageError } from "./devices/description.ts";
-import { openChardevs, OutputFile, writeAll } from "./devices/host/mod.ts";
+import { HostError, openChardevs, OutputFile, writeAll } from "./devices/host/mod.ts";
 import { createMachine } from "./devices/machine/mod.ts";
 import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
 import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
 import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory } from "./verify/trace/mod.ts";
 
-const USAGE = 2, INTERNAL = 70;
+const USAGE = 2, INTERNAL = 70, HOST = 74;
 
 /** Runs one command line; the exit status. */
 async function main(argv: string[]): Promise<number> {
@@ -31,6 +31,10 @@ async function main(argv: string[]): Promise<number> {
     if (error instanceof UsageError || error instanceof UnknownAppError || nameOf(error) === "MachineError") {
       complain((error as Error).message);
       return USAGE;
+    }
+    if (error instanceof HostError) {
+      complain(error.message);
+      return HOST;
     }
     complain(`internal error: ${error instanceof Error ? error.stack ?? error.message : error}`);
     complain(`seed ${options?.seed}, version ${VERSION}, commit ${commit()}`);
@@ -107,7 +111,13 @@ function openTrace(path: string): OutputFile {
 }
 
 function say(text: string): number {
-  writeAll(Deno.stdout, new TextEncoder().encode(text));
+  try {
+    writeAll(Deno.stdout, new TextEncoder().encode(text));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) {
+      throw new HostError(`standard output: ${(error as Error).message}`);
+    }
+  }
   return 0;
 }
 

@@ -26,7 +26,8 @@ the simulator
   --platform simulated  the only one so far
   -h, --help            this text        --version
 
-exit status: the guest's; 2 for a wrong command line, 70 for an error of the simulator
+exit status: the guest's; 2 for a wrong command line, 70 for an error of the simulator,
+  74 if the host cannot write (disk full)
 with mux=on: C-a x ends the machine, C-a h helps
 `;
 }

@@ -27,6 +27,24 @@ Deno.test("shutdown's code is the exit status", async () => {
   assertEquals((await run(["--careful"], "shutdown 3\n")).code, 3);
 });
 
+Deno.test("a last line without its end is a line; a full host disk is the host's error", async () => {
+  const { code, out } = await run([], "echo last");
+  assertEquals(code, 0);
+  assertMatch(out, /^last$/m);
+  const full = await new Deno.Command("sh", {
+    args: ["-c", 'exec "$0" run -A "$1" </dev/null >/dev/full', Deno.execPath(), MAIN],
+    stderr: "piped",
+  }).output();
+  assertEquals(full.code, 74);
+  assertMatch(new TextDecoder().decode(full.stderr), /^pagurus: standard output: [^\n]+\n$/);
+});
+
+Deno.test("a chardev's file that cannot be created is a wrong command line", async () => {
+  const { code, err } = await run(["-chardev", "file,id=f,path=/nonexistent/f", "-serial", "chardev:f"], "");
+  assertEquals(code, 2);
+  assertStringIncludes(err, "id=f,path=/nonexistent/f");
+});
+
 Deno.test("a wrong command line: status 2, and the message names it", async () => {
   const { code, err } = await run(["-m", "3x"], "");
   assertEquals(code, 2);

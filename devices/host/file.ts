@@ -1,3 +1,8 @@
+/** The host failed, not the simulator: a full disk, say. The message names the file. */
+export class HostError extends Error {
+  override name = "HostError";
+}
+
 /** A file that is written in order, through a buffer, and complete after {@link OutputFile.close}. */
 export class OutputFile {
   declare private readonly file: Deno.FsFile;
@@ -7,7 +12,7 @@ export class OutputFile {
   private readonly encoder = new TextEncoder();
 
   /** @throws {Deno.errors.NotFound} and its like, naming the path, if it cannot be created. */
-  constructor(path: string, append = false) {
+  constructor(private readonly path: string, append = false) {
     this.file = Deno.openSync(path, { write: true, create: true, truncate: !append, append });
     this.buffer = new Uint8Array(65536);
   }
@@ -16,14 +21,21 @@ export class OutputFile {
   }
   write(bytes: Uint8Array): void {
     if (this.used + bytes.length > this.buffer.length) this.flush();
-    if (bytes.length > this.buffer.length) return writeAll(this.file, bytes);
+    if (bytes.length > this.buffer.length) return this.put(bytes);
     this.buffer.set(bytes, this.used);
     this.used += bytes.length;
   }
   flush(): void {
     const used = this.used;
     this.used = 0;
-    writeAll(this.file, this.buffer.subarray(0, used));
+    this.put(this.buffer.subarray(0, used));
+  }
+  private put(bytes: Uint8Array): void {
+    try {
+      writeAll(this.file, bytes);
+    } catch (error) {
+      throw new HostError(`${this.path}: ${(error as Error).message}`);
+    }
   }
   close(): void {
     if (!this.open) return;

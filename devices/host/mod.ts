@@ -1,12 +1,12 @@
 /** Back ends that touch the host: standard input and output, files. The only device code with Deno APIs. */
 import type { Chardev } from "../chardev.ts";
-import type { MachineDescription } from "../description/mod.ts";
+import { type MachineDescription, UsageError } from "../description/mod.ts";
 import { BufferChardev } from "./buffer_chardev.ts";
 import { OutputFile } from "./file.ts";
 import { StdioChardev } from "./stdio.ts";
 
 export { BufferChardev } from "./buffer_chardev.ts";
-export { OutputFile, writeAll } from "./file.ts";
+export { HostError, OutputFile, writeAll } from "./file.ts";
 export { MuxEscape } from "./mux.ts";
 export { StdioChardev, type StdioOptions } from "./stdio.ts";
 
@@ -20,7 +20,7 @@ export interface HostChardevs {
  * Opens the back ends that a description names.
  *
  * @param quit the user wants to leave, with this exit status.
- * @throws {Error} of the file system if a file cannot be created.
+ * @throws {UsageError} if a file cannot be created.
  */
 export function openChardevs(desc: MachineDescription, quit: (status: number) => void): HostChardevs {
   const chardevs = new Map<string, Chardev>();
@@ -34,7 +34,7 @@ export function openChardevs(desc: MachineDescription, quit: (status: number) =>
       chardevs.set(id, stdio);
       closers.push(() => stdio.close());
     } else if (backend === "file") {
-      const file = new OutputFile(props.path, isOn(props.append, false));
+      const file = openFile(id, props.path, isOn(props.append, false));
       const chardev = new BufferChardev(id);
       chardev.write = (bytes) => file.write(bytes);
       chardev.end();
@@ -43,4 +43,12 @@ export function openChardevs(desc: MachineDescription, quit: (status: number) =>
     }
   }
   return { chardevs, close: () => closers.forEach((close) => close()) };
+}
+
+function openFile(id: string, path: string, append: boolean): OutputFile {
+  try {
+    return new OutputFile(path, append);
+  } catch (error) {
+    throw new UsageError(`-chardev file,id=${id},path=${path}: ${(error as Error).message}`);
+  }
 }

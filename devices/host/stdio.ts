@@ -1,5 +1,5 @@
 import { BufferChardev } from "./buffer_chardev.ts";
-import { writeAll } from "./file.ts";
+import { HostError, writeAll } from "./file.ts";
 import { MuxEscape } from "./mux.ts";
 
 const EOT = 0x04, NEWLINE = 0x0a;
@@ -54,7 +54,7 @@ export class StdioChardev extends BufferChardev {
     this.flush();
     if (!this.reading && !this.closed) {
       this.reading = true;
-      this.readLoop().catch(() => this.end());
+      this.readLoop();
     }
     return super.inputReady();
   }
@@ -73,8 +73,10 @@ export class StdioChardev extends BufferChardev {
     try {
       writeAll(Deno.stdout, bytes);
     } catch (error) {
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-      this.broken = true;
+      this.broken = true; // also for what is still written while the machine is taken down
+      if (!(error instanceof Deno.errors.BrokenPipe)) {
+        throw new HostError(`standard output: ${(error as Error).message}`);
+      }
     }
   }
 
@@ -84,7 +86,7 @@ export class StdioChardev extends BufferChardev {
       this.signals.push([signal, handler]);
       Deno.addSignalListener(signal, handler);
     };
-    for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]] as const) {
+    for (const [signal, number] of [["SIGINT", 2], ["SIGQUIT", 3], ["SIGTERM", 15], ["SIGHUP", 1]] as const) {
       on(signal, () => this.leave(128 + number));
     }
     on("SIGWINCH", () => this.reportSize());
@@ -108,7 +110,8 @@ export class StdioChardev extends BufferChardev {
     const buffer = new Uint8Array(BUFFER);
     let line: number[] = [];
     while (!this.closed) {
-      const n = await Deno.stdin.read(buffer);
+      // Input that cannot be read (a folder, a terminal that went away) is input that ended.
+      const n = await Deno.stdin.read(buffer).catch(() => null);
       if (n === null) break;
       const typed = this.options.mux ? escape.filter(buffer.subarray(0, n)) : buffer.subarray(0, n);
       if (this.terminal) {
@@ -122,7 +125,8 @@ export class StdioChardev extends BufferChardev {
         line = [];
       }
     }
-    this.send(Uint8Array.from(line));
+    // A last line without its end is a line all the same: a ^D in it would be lost, and the guest would wait forever.
+    if (line.length > 0) this.send(Uint8Array.from([...line, NEWLINE]));
     this.send(Uint8Array.of(EOT));
     this.end();
   }

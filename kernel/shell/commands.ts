@@ -25,15 +25,17 @@ const rng: Command = {
     if (driver === undefined) throw new CommandError("this machine has no entropy device");
     const bytes = new Uint8Array(count);
     const giveUp = kernel.parts.platform.now() + RNG_PATIENCE;
+    let pause = 1000; // nanoseconds; longer each time, or a silent device would cost a million turns
     for (let have = 0; have < count;) {
       const n = driver.read(bytes.subarray(have));
       have += n;
+      pause = n > 0 ? 1000 : Math.min(pause * 2, 1e6);
       if (n > 0) continue;
       if (kernel.parts.platform.now() > giveUp) {
         throw new Error(`the device gave ${have} of ${count} bytes in one second`);
       }
       kernel.parts.platform.relax();
-      yield* sleep(kernel.parts.executor, 1000);
+      yield* sleep(kernel.parts.executor, pause);
     }
     for (let i = 0; i < count; i += 32) {
       out(Array.from(bytes.subarray(i, i + 32), (b) => b.toString(16).padStart(2, "0")).join(""));
