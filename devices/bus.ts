@@ -13,23 +13,47 @@ export interface Mapping {
   remove(): void;
 }
 
+interface Window {
+  base: number;
+  size: number;
+  handler: IoHandler;
+  /** A window mapped later lies, or lay, over a part of it. */
+  covered: boolean;
+}
+
 /** Windows of devices by address; the last mapped wins where they overlap. Used for MMIO and for ports. */
 export class AddressSpace {
-  private windows: { base: number; size: number; handler: IoHandler }[] = [];
+  private windows: Window[] = [];
+  /** Where the last access went: the next one mostly goes there, too. */
+  private last: Window | undefined = undefined;
 
   map(base: number, size: number, handler: IoHandler): Mapping {
-    const window = { base, size, handler };
+    const window = { base, size, handler, covered: false };
+    for (const w of this.windows) {
+      if (base < w.base + w.size && w.base < base + size) w.covered = true;
+    }
     this.windows.unshift(window);
+    this.last = undefined;
     return {
       remove: () => {
+        this.last = undefined;
         const i = this.windows.indexOf(window);
         if (i >= 0) this.windows.splice(i, 1);
       },
     };
   }
   /** The window at an address, or undefined. */
-  at(address: number): { base: number; size: number; handler: IoHandler } | undefined {
-    for (const w of this.windows) if (address >= w.base && address < w.base + w.size) return w;
+  at(address: number): Window | undefined {
+    const last = this.last;
+    if (last !== undefined && address >= last.base && address < last.base + last.size) return last;
+    const windows = this.windows;
+    for (let i = 0; i < windows.length; i++) {
+      const w = windows[i];
+      if (address >= w.base && address < w.base + w.size) {
+        if (!w.covered) this.last = w;
+        return w;
+      }
+    }
     return undefined;
   }
   /** A load; all ones where nothing answers. */

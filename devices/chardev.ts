@@ -12,7 +12,7 @@ export interface ChardevFrontend {
 
 export interface Chardev {
   readonly id: string;
-  /** The guest wrote. */
+  /** The guest wrote. The array is the caller's: what is kept of it must be copied. */
   write(bytes: Uint8Array): void;
   attach(frontend: ChardevFrontend): void;
   /** The front end can take more again: deliver the rest of the piece that waits. */

@@ -9,7 +9,9 @@ export class BufferChardev implements Chardev {
   private pieces: Uint8Array[] = [];
   private ended = false;
   private wakers: (() => void)[] = [];
-  private written: Uint8Array[] = [];
+  /** What was written: the first `length` bytes of it. */
+  private kept = new Uint8Array(1024);
+  private length = 0;
 
   constructor(readonly id: string) {}
 
@@ -19,12 +21,19 @@ export class BufferChardev implements Chardev {
     this.frontend = frontend;
   }
   write(bytes: Uint8Array): void {
-    this.written.push(bytes.slice());
+    const end = this.length + bytes.length;
+    if (end > this.kept.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.kept);
+      this.kept = larger;
+    }
+    if (bytes.length === 1) this.kept[this.length] = bytes[0];
+    else this.kept.set(bytes, this.length);
+    this.length = end;
   }
   /** What was written, as text. */
   text(): string {
-    const decoder = new TextDecoder();
-    return this.written.map((b) => decoder.decode(b, { stream: true })).join("");
+    return new TextDecoder().decode(this.kept.subarray(0, this.length), { stream: true });
   }
 
   /** Puts a piece of input behind what waits. */

@@ -31,6 +31,8 @@ export class Uart implements IoHandler, ChardevFrontend {
   private timeoutPending = false;
   private cancelTimeout: (() => void) | undefined;
   declare private readonly fifo: number[];
+  /** The byte being sent: one array for all, as a guest's log is thousands of them. */
+  declare private readonly sent: Uint8Array;
 
   /** @param chardev the host's end; without one, what is sent is lost and nothing is received. */
   constructor(
@@ -41,6 +43,7 @@ export class Uart implements IoHandler, ChardevFrontend {
     private readonly trace: TraceSink = NO_TRACE,
   ) {
     this.fifo = [];
+    this.sent = new Uint8Array(1);
     chardev?.attach(this);
   }
 
@@ -176,8 +179,10 @@ export class Uart implements IoHandler, ChardevFrontend {
   }
 
   private transmit(byte: number): void {
-    if ((this.mcr & MCR_LOOP) !== 0) this.receive(Uint8Array.of(byte));
-    else this.chardev?.write(Uint8Array.of(byte));
+    const sent = this.sent;
+    sent[0] = byte;
+    if ((this.mcr & MCR_LOOP) !== 0) this.receive(sent);
+    else this.chardev?.write(sent);
     this.transmitPending = true;
     this.update();
   }
