@@ -11,12 +11,27 @@ import { TRANSPORT } from "#transport";
 
 const ARGV = TRANSPORT === "pci"
   ? ["-machine", "q35", "-m", "64M", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
-  : ["-machine", "microvm,acpi=off", "-m", "64M", "-global", "virtio-mmio.force-legacy=off", "-device", "virtio-rng-device"]
+  : [
+    "-machine",
+    "microvm,acpi=off",
+    "-m",
+    "64M",
+    "-global",
+    "virtio-mmio.force-legacy=off",
+    "-device",
+    "virtio-rng-device",
+  ]
     .concat(["-device", "virtio-serial-device"]);
 
 async function once(): Promise<number> {
   const start = performance.now();
-  const description = parseDescription([...ARGV, "-device", "virtconsole,chardev=c0", "-chardev", "ringbuf,id=c0"]);
+  const description = parseDescription([
+    ...ARGV,
+    "-device",
+    "virtconsole,chardev=c0",
+    "-chardev",
+    "ringbuf,id=c0",
+  ]);
   const c0 = new BufferChardev("c0");
   const machine = createMachine(description, { chardevs: new Map([["c0", c0]]), seed: 1, trace: NO_TRACE });
   const kernel = boot(machine);
@@ -31,4 +46,6 @@ const cold = await once();
 const warm: number[] = [];
 for (let i = 0; i < 50; i++) warm.push(await once());
 warm.sort((a, b) => a - b);
-console.log(`boot to shell, ${TRANSPORT}: first ${cold.toFixed(1)} ms, median of 50 ${warm[25].toFixed(2)} ms`);
+console.log(
+  `boot to shell, ${TRANSPORT}: first ${cold.toFixed(1)} ms, median of 50 ${warm[25].toFixed(2)} ms`,
+);

@@ -7,6 +7,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import type { Props } from "../../devices/description/types.ts";
 import { UnknownAppError } from "../../kernel/mod.ts";
 import type { TraceEvent } from "../../spec/trace.ts";
 import { bootDemo, CAREFUL, simulate } from "../support/simulated.ts";
@@ -139,7 +140,7 @@ Deno.test("a guest that nothing can wake says what it waits for, and ends", asyn
 
 Deno.test("a polled device does not hold up an interrupt line that others share", async () => {
   // Without MSI-X all four lines of the bus carry INTx; rng is polled, and nobody would acknowledge its interrupt.
-  const props = TRANSPORT === "pci" ? { vectors: "0" } : {};
+  const props: Props = TRANSPORT === "pci" ? { vectors: "0" } : {};
   const lines: string[] = [];
   const emit = (event: TraceEvent) => {
     if (event.ev === "irq_line" && event.level) lines.push(String(event.line));
