@@ -45,3 +45,19 @@ Deno.test("random bytes read in small pieces are each byte of the device once, i
   }
   assertEquals(got, Array.from({ length: 32 }, (_, i) => i));
 });
+
+Deno.test("shutdown: the device is reset before its memory is given away", () => {
+  for (const [id, queues, driver] of [[4, [8], VirtioRngDriver], [3, [8, 8], VirtioConsoleDriver]] as const) {
+    const m = machine(id, [...queues]);
+    const running = driver.initDev(m.caps, m.ctx);
+    const live = m.ctx.alloc.live().length;
+    const atReset: number[] = [];
+    const write = m.virtio.writeStatus.bind(m.virtio);
+    m.virtio.writeStatus = (value) => {
+      if (value === 0) atReset.push(m.ctx.alloc.live().length);
+      write(value);
+    };
+    running.shutdown();
+    assertEquals([atReset, m.ctx.alloc.live().length], [[live], 0]);
+  }
+});
