@@ -69,7 +69,7 @@ const KEEPS_DEMO = ["append", "trace", "m", "display", "smp"];
  * @throws {UsageError}
  */
 export function readOptions(argv: readonly string[], transport: "pci" | "mmio"): Options {
-  const { tokens, words } = tokenize(argv, OWN);
+  const { tokens, words } = tokenize(twoDashes(argv), OWN);
   const own = new Map<string, string | undefined>();
   const rest: Token[] = [];
   for (const token of tokens) {
@@ -103,6 +103,17 @@ export function readOptions(argv: readonly string[], transport: "pci" | "mmio"):
     desc,
   };
 }
+
+/** Options that QEMU has none like: one dash does as well. The words after a lone `--` stay as they are. */
+function twoDashes(argv: readonly string[]): string[] {
+  const end = argv.lastIndexOf("--");
+  return argv.map((word, i) => {
+    const ours = /^-(seed|latency|careful|platform)(=.*)?$/.test(word);
+    const isValue = OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
+    return ours && !isValue && (end <= 0 || i < end) ? `-${word}` : word;
+  });
+}
+const OPTIONS_WITH_VALUE = /^--?(append|name)$/;
 
 function integer(option: string, text: string | undefined, otherwise: number, max: number): number {
   if (text === undefined) return otherwise;

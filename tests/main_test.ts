@@ -24,7 +24,7 @@ Deno.test("the demo machine: random bytes through the shell, the end of input en
 });
 
 Deno.test("shutdown's code is the exit status", async () => {
-  assertEquals((await run(["--careful"], "shutdown 3\n")).code, 3);
+  assertEquals((await run(["-careful", "-seed=2"], "shutdown 3\n")).code, 3);
 });
 
 Deno.test("a last line without its end is a line; a full host disk is the host's error", async () => {
@@ -55,4 +55,25 @@ Deno.test("a kernel command line that cannot be read: status 2, and the message 
   const { code, err } = await run(["-append", "-freq"], "");
   assertEquals(code, 2);
   assertStringIncludes(err, "-append: the argument '-freq' requires a value");
+});
+
+Deno.test({
+  name: "the terminal is given back, whatever ends the run: shutdown, C-a x, SIGTERM",
+  ignore: Deno.build.os !== "linux" || !await Deno.stat("/usr/bin/script").then(() => true, () => false),
+  async fn() {
+    const ends = ["printf 'shutdown\\r'", "printf '\\001x'", "true"];
+    await Promise.all(ends.map(async (typed, i) => {
+      const kill = i === 2 ? "(sleep 1.2; kill $$) & " : "";
+      const sh = `trap : INT QUIT; stty -g; sh -c '${kill}exec "$0" run -A "$1"' "$0" "$1"; stty -g`;
+      const command =
+        `(sleep 1; ${typed}; sleep 1) | script -qec 'exec sh -c "$SH" "$DENO" "$MAIN"' /dev/null`;
+      const { stdout } = await new Deno.Command("sh", {
+        args: ["-c", command],
+        env: { SH: sh, DENO: Deno.execPath(), MAIN },
+      }).output();
+      const modes = new TextDecoder().decode(stdout).match(/^[0-9a-f]+(:[0-9a-f]+){20,}/gm) ?? [];
+      assertEquals(modes.length, 2, typed);
+      assertEquals(modes[1], modes[0], typed);
+    }));
+  },
 });

@@ -218,7 +218,12 @@ class Reader {
   private readTrace(text: string): void {
     const { first, props } = splitProps("-trace", text, "enable");
     refuseUnknownProps(`-trace ${text}`, props, []);
-    if (first !== undefined) this.trace.push(first);
+    if (first === undefined || first === "help") {
+      throw new UsageError(
+        `-trace ${text}: expected a pattern of QEMU's event names, as 'virtio*' or 'virtqueue_*'`,
+      );
+    }
+    this.trace.push(first);
   }
 
   finish(devices: DeviceDescription[]): MachineDescription {

@@ -104,7 +104,11 @@ export class StdioChardev extends BufferChardev {
   private async readLoop(): Promise<void> {
     this.reportSize();
     const escape = new MuxEscape({
-      quit: () => this.leave(0),
+      quit: () => {
+        this.flush();
+        this.put(new TextEncoder().encode("\r\nPagurus: terminated\r\n"));
+        this.leave(0);
+      },
       print: (text) => writeAll(Deno.stdout, new TextEncoder().encode(text)),
     });
     const buffer = new Uint8Array(BUFFER);

@@ -84,10 +84,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 /** A decimal or 0x number in [min, max]. @throws {CommandError} that says what was expected and found. */
-export function integer(text: string | undefined, what: string, min: number, max: number): number {
+export function integer(
+  text: string | undefined,
+  what: string,
+  min: number,
+  max: number,
+  show: (n: number) => string = String,
+): number {
   const n = /^(0x[0-9a-f]+|\d+)$/i.test(text ?? "") ? Number(text) : NaN;
   if (!(n >= min && n <= max)) {
-    throw new CommandError(`${what} must be ${min} to ${max}, not '${text ?? ""}'`);
+    throw new CommandError(`${what} must be ${show(min)} to ${show(max)}, not '${text ?? ""}'`);
   }
   return n;
 }

@@ -110,7 +110,7 @@ export const virt2phys: Command = {
   usage: "virt2phys ADDR",
   help: "translate a virtual address, showing each level of the page tables",
   run(kernel, args, out) {
-    const virt = virtAddr(integer(args[0], "the address", 0, VIRT_LIMIT - 1));
+    const virt = virtAddr(integer(args[0], "the address", 0, VIRT_LIMIT - 1, hex));
     const { paging } = kernel.parts;
     for (const step of paging.walk(virt)) {
       out(

@@ -79,6 +79,7 @@ Deno.test("every mistake is named, with what is possible", () => {
     ["-object qtest,id=a", "'qtest' is not supported"],
     ["-global virtio-mmio.force-legcy=off", "did you mean 'force-legacy'?"],
     ["-global foo", "driver.property=value"],
+    ["-trace help", "pattern of QEMU's event names"],
     ["-drive file=x", "not supported"],
     ["-nographic=1", "takes no value"],
     ["disk.img", "'disk.img'"],
