@@ -58,12 +58,12 @@ Deno.test("a kernel command line that cannot be read: status 2, and the message 
 });
 
 Deno.test({
-  name: "the terminal is given back, whatever ends the run: shutdown, C-a x, SIGTERM",
+  name: "the terminal is given back, whatever ends the run: shutdown, C-a x, ^C, ^\\, SIGTERM",
   ignore: Deno.build.os !== "linux" || !await Deno.stat("/usr/bin/script").then(() => true, () => false),
   async fn() {
-    const ends = ["printf 'shutdown\\r'", "printf '\\001x'", "true"];
+    const ends = ["printf 'shutdown\\r'", "printf '\\001x'", "printf '\\003'", "printf '\\034'", "true"];
     await Promise.all(ends.map(async (typed, i) => {
-      const kill = i === 2 ? "(sleep 1.2; kill $$) & " : "";
+      const kill = i === 4 ? "(sleep 1.2; kill $$) & " : "";
       const sh = `trap : INT QUIT; stty -g; sh -c '${kill}exec "$0" run -A "$1"' "$0" "$1"; stty -g`;
       const command =
         `(sleep 1; ${typed}; sleep 1) | script -qec 'exec sh -c "$SH" "$DENO" "$MAIN"' /dev/null`;
@@ -71,7 +71,7 @@ Deno.test({
         args: ["-c", command],
         env: { SH: sh, DENO: Deno.execPath(), MAIN },
       }).output();
-      const modes = new TextDecoder().decode(stdout).match(/^[0-9a-f]+(:[0-9a-f]+){20,}/gm) ?? [];
+      const modes = new TextDecoder().decode(stdout).match(/[0-9a-f]+(:[0-9a-f]+){20,}/g) ?? [];
       assertEquals(modes.length, 2, typed);
       assertEquals(modes[1], modes[0], typed);
     }));
