@@ -1,6 +1,9 @@
+import { TRANSPORT } from "#transport";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
+/** A machine of this build's transport, without devices. */
+const BARE_MACHINE = TRANSPORT === "pci" ? ["-machine", "q35"] : ["-machine", "microvm"];
 
 async function run(args: string[], input: string) {
   const child = new Deno.Command(Deno.execPath(), {
@@ -40,7 +43,10 @@ Deno.test("a last line without its end is a line; a full host disk is the host's
 });
 
 Deno.test("a chardev's file that cannot be created is a wrong command line", async () => {
-  const { code, err } = await run(["-chardev", "file,id=f,path=/nonexistent/f", "-serial", "chardev:f"], "");
+  const { code, err } = await run(
+    [...BARE_MACHINE, "-chardev", "file,id=f,path=/nonexistent/f", "-serial", "chardev:f"],
+    "",
+  );
   assertEquals(code, 2);
   assertStringIncludes(err, "id=f,path=/nonexistent/f");
 });
