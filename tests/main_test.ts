@@ -83,3 +83,18 @@ Deno.test({
     }));
   },
 });
+
+Deno.test("a rate limit that gives nothing is said by the shell, and the machine goes on", async () => {
+  const rng = TRANSPORT === "pci" ? "virtio-rng-pci" : "virtio-rng-device";
+  const line = [
+    "-global",
+    "virtio-mmio.force-legacy=off",
+    "-serial",
+    "stdio",
+    "-device",
+    `${rng},max-bytes=0`,
+  ];
+  const { code, out } = await run([...BARE_MACHINE, ...line], "rng 4\nshutdown 5\n");
+  assertStringIncludes(out, "the device gave 0 of 4 bytes in one second");
+  assertEquals(code, 5);
+});

@@ -64,7 +64,7 @@ export class VirtioRng extends VirtioDevice {
       ring.push(chain, done);
     }
     this.notifyDriver(QUEUE);
-    if (ring.hasAvail() && this.quota > 0n) this.schedule(QUEUE);
+    if (ring.hasAvail()) this.schedule(QUEUE);
   }
 
   /** QEMU looks for buffers at every status write. */
@@ -76,9 +76,11 @@ export class VirtioRng extends VirtioDevice {
     // Only a quota that can run out needs a clock: QEMU's default of 2^63 - 1 bytes in 65 s never does.
     if (this.periodEnds !== undefined || this.options.maxBytes > 2n ** 62n) return;
     this.periodEnds = this.ctx.events.schedule(this.options.periodMs * NS_PER_MS, () => {
-      this.periodEnds = undefined;
       this.quota = this.options.maxBytes;
+      // The next period starts with the next request, not with this one (QEMU's check_rate_limit): a quota that gives
+      // nothing must not keep the clock running by itself.
       this.guard(() => this.onNotify(QUEUE));
+      this.periodEnds = undefined;
     });
   }
 }
