@@ -1,7 +1,7 @@
 import { IoApic, LocalApic } from "./apic.ts";
 import type { Platform } from "./platform.ts";
 
-/** How a line is wired. PCI INTx: level, low. ISA (COM1) and virtio-mmio: edge, high. */
+/** How a line is wired. PCI INTx: level, low. virtio-mmio: level, high. ISA (COM1): edge, high. */
 export interface LineMode {
   readonly trigger: "level" | "edge";
   readonly polarity: "high" | "low";

@@ -35,7 +35,7 @@ export class EventQueue {
   }
 }
 
-/** xorshift128+ over 32-bit halves would be overkill: mulberry32, seeded; the whole randomness of a machine. */
+/** The whole randomness of a machine: mulberry32, seeded. Reproducible, not secret. */
 export class Random {
   constructor(private state: number) {
     this.state = state >>> 0;

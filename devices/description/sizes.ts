@@ -41,7 +41,7 @@ export function parseMemory(where: string, text: string): number {
   return bytes;
 }
 
-/** The shortest way to write a size: `64M`, `1G`, `4096b`. */
+/** The shortest way to write a size: `64M`, `1G`, `4K`. */
 export function formatSize(bytes: number): string {
   for (const s of ["g", "m", "k"]) {
     if (bytes % FACTORS[s] === 0) return `${bytes / FACTORS[s]}${s.toUpperCase()}`;
