@@ -1,11 +1,14 @@
 /** The command line: a machine described in QEMU's words, an application, go. */
 import { TRANSPORT } from "#transport";
 import { RamDeviceMemory } from "./arch/device_memory.ts";
+import type { Platform } from "./arch/platform.ts";
 import { helpText } from "./cli/help.ts";
 import { type Options, readOptions } from "./cli/options.ts";
 import { UsageError } from "./devices/description.ts";
 import { HostError, openChardevs, OutputFile, writeAll } from "./devices/host/mod.ts";
+import type { Chardev } from "./devices/chardev.ts";
 import { createMachine } from "./devices/machine/mod.ts";
+import { QemuPlatform } from "./devices/qemu/mod.ts";
 import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
 import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
@@ -43,32 +46,11 @@ async function main(argv: string[]): Promise<number> {
 }
 
 async function run(options: Options): Promise<number> {
-  const { desc, seed, latency, careful, app, appArgs } = options;
+  const { desc, careful, app, appArgs } = options;
   const closers: (() => void)[] = [];
+  let platform: Platform & Partial<Pick<QemuPlatform, "close" | "explain" | "deviceMemory">> | undefined;
   try {
-    const sinks: TraceSink[] = [];
-    let json: JsonLinesTrace | undefined;
-    if (options.traceFile !== undefined) {
-      const file = openTrace(options.traceFile);
-      closers.push(() => file.close());
-      json = new JsonLinesTrace((text) => file.writeText(text));
-      sinks.push(json);
-    }
-    const encoder = new TextEncoder();
-    if (desc.trace.length > 0) {
-      let readers = true;
-      sinks.push(
-        new QemuLog(desc.trace, (text) => {
-          // A reader that went away (`2>&1 | head`) ends the log, not the machine that is being watched.
-          try {
-            if (readers) writeAll(Deno.stderr, encoder.encode(text));
-          } catch {
-            readers = false;
-          }
-        }),
-      );
-    }
-    const trace = tee(sinks);
+    const { trace, json } = openTraces(options, closers);
     let close = () => {};
     const host = openChardevs(desc, (status) => {
       close();
@@ -76,26 +58,73 @@ async function run(options: Options): Promise<number> {
     });
     closers.push(() => host.close());
     close = () => closeAll(closers);
-    const machine = createMachine(desc, { chardevs: host.chardevs, seed, trace, latency });
-    if (json !== undefined) json.clock = () => machine.events.now;
+    platform = await startPlatform(options, host.chardevs, trace);
+    const { now } = platform;
+    if (json !== undefined) json.clock = now.bind(platform);
     let alloc: DeviceAlloc | undefined;
     const owner = (phys: number) =>
       alloc?.live().find((b) => phys >= b.phys && phys < b.phys + b.length)?.owner;
-    const kernel = boot(machine, {
+    const kernel = boot(platform, {
       app,
       appArgs,
       careful,
       onDeviceAlloc: (made) => alloc = made,
       deviceMemory: (base, bytes) => {
-        const memory = new RamDeviceMemory(base, bytes);
+        const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
         return trace.on ? new TracedDeviceMemory(memory, trace, owner) : memory;
       },
     });
     const code = await kernel.run();
-    return machine.exitCode ?? code;
+    const failure = await platform.explain?.();
+    if (failure !== undefined) throw failure;
+    return platform.exitCode ?? code;
+  } catch (error) {
+    // Whatever the guest said when its machine went away: the machine's end is the reason.
+    throw await platform?.explain?.() ?? error;
   } finally {
+    await platform?.close?.();
     closeAll(closers);
   }
+}
+
+/** The machine of the description, simulated or real. */
+async function startPlatform(options: Options, chardevs: ReadonlyMap<string, Chardev>, trace: TraceSink) {
+  const { desc, seed, latency } = options;
+  if (options.platform === "simulated") {
+    // What only the real QEMU needs is given back before anything runs.
+    for (const name of ["run", "ffi"] as const) await Deno.permissions.revoke({ name });
+    return createMachine(desc, { chardevs, seed, trace, latency });
+  }
+  const print = (bytes: Uint8Array) => writeAll(Deno.stderr, bytes);
+  return await QemuPlatform.start(desc, { chardevs, trace, program: options.qemu, print });
+}
+
+/** The sinks that were asked for. A real QEMU writes its own log. */
+function openTraces(options: Options, closers: (() => void)[]) {
+  const { desc, traceFile, platform } = options;
+  const sinks: TraceSink[] = [];
+  let json: JsonLinesTrace | undefined;
+  if (traceFile !== undefined) {
+    const file = openTrace(traceFile);
+    closers.push(() => file.close());
+    json = new JsonLinesTrace((text) => file.writeText(text));
+    sinks.push(json);
+  }
+  if (desc.trace.length > 0 && platform === "simulated") {
+    const encoder = new TextEncoder();
+    let readers = true;
+    sinks.push(
+      new QemuLog(desc.trace, (text) => {
+        // A reader that went away (`2>&1 | head`) ends the log, not the machine that is being watched.
+        try {
+          if (readers) writeAll(Deno.stderr, encoder.encode(text));
+        } catch {
+          readers = false;
+        }
+      }),
+    );
+  }
+  return { trace: tee(sinks), json };
 }
 
 function closeAll(closers: (() => void)[]): void {

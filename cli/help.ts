@@ -23,7 +23,8 @@ the simulator
   --trace FILE          everything that happens, as JSON lines with virtual time
   --latency NS          virtual ns between a notification and the device acting on it (default 0)
   --careful             device memory at an offset, freed memory poisoned
-  --platform simulated  the only one so far
+  --platform qemu       the same kernel on the devices of a real QEMU (default: simulated)
+  --qemu PROGRAM        that QEMU (default qemu-system-x86_64)
   -h, --help            this text        --version
 
 exit status: the guest's; 2 for a wrong command line, 70 for an error of the simulator,

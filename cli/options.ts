@@ -15,6 +15,7 @@ const OWN: ReadonlyMap<string, boolean> = new Map([
   ["--trace", true],
   ["--latency", true],
   ["--platform", true],
+  ["--qemu", true],
   ["--careful", false],
   ["--help", false],
   ["-help", false],
@@ -29,6 +30,9 @@ export const DEFAULT_SEED = 1;
 /** What the command line asks for. */
 export interface Options {
   readonly what: "run" | "help" | "version";
+  readonly platform: "simulated" | "qemu";
+  /** The QEMU program, where it is not `qemu-system-x86_64`. */
+  readonly qemu: string | undefined;
   readonly seed: number;
   /** File for the trace as JSON lines. */
   readonly traceFile: string | undefined;
@@ -86,14 +90,24 @@ export function readOptions(argv: readonly string[], transport: "pci" | "mmio"):
   const desc = describeTokens(all);
   if (what === "run") checkTransport(desc, transport);
   const platform = own.get("--platform") ?? "simulated";
-  if (platform === "qemu") throw new UsageError("--platform qemu: not there yet; possible: simulated");
-  if (platform !== "simulated") throw new UsageError(`--platform ${platform}: unknown; possible: simulated`);
+  if (platform !== "simulated" && platform !== "qemu") {
+    throw new UsageError(`--platform ${platform}: unknown; possible: simulated, qemu`);
+  }
+  const qemu = own.get("--qemu");
+  if (qemu !== undefined && platform !== "qemu") throw new UsageError("--qemu: only with --platform qemu");
+  if (platform === "qemu" && own.has("--latency")) {
+    throw new UsageError(
+      "--latency: the real QEMU takes the time that it takes; only with --platform simulated",
+    );
+  }
   const traceFile = own.get("--trace");
   if (traceFile !== undefined && /\*|^enable=/.test(traceFile)) {
     throw new UsageError(`--trace ${traceFile}: takes a file name; patterns of events are given with -trace`);
   }
   return {
     what,
+    platform,
+    qemu,
     seed: integer("--seed", own.get("--seed"), DEFAULT_SEED, 0xffff_ffff),
     traceFile,
     latency: integer("--latency", own.get("--latency"), 0, 1e12),
@@ -108,7 +122,7 @@ export function readOptions(argv: readonly string[], transport: "pci" | "mmio"):
 function twoDashes(argv: readonly string[]): string[] {
   const end = argv.lastIndexOf("--");
   return argv.map((word, i) => {
-    const ours = /^-(seed|latency|careful|platform)(=.*)?$/.test(word);
+    const ours = /^-(seed|latency|careful|platform|qemu)(=.*)?$/.test(word);
     const isValue = OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
     return ours && !isValue && (end <= 0 || i < end) ? `-${word}` : word;
   });

@@ -8,7 +8,7 @@ export const HOLE_END = 0x10_0000;
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 /** What lies above the low region continues here. */
-const HIGH_BASE = 4 * GIB;
+export const HIGH_BASE = 4 * GIB;
 
 /**
  * How much RAM lies below 4 GiB, in bytes, as QEMU 7.2 splits it: microvm 3 GiB; pc all up to 3.5 GiB, otherwise 3; q35 all
@@ -27,16 +27,20 @@ export function createRam(machine: string, size: number): { ram: RamRegion[]; me
   }
   const low = lowMemory(machine, size);
   const ram = [region(0, low)];
-  const memoryMap: MemoryMapEntry[] = [
+  if (size > low) ram.push(region(HIGH_BASE, size - low));
+  return { ram, memoryMap: firmwareMap(machine, size) };
+}
+
+/** The memory map of a machine with `size` bytes of RAM, as firmware would hand it over. */
+export function firmwareMap(machine: string, size: number): MemoryMapEntry[] {
+  const low = lowMemory(machine, size);
+  const map: MemoryMapEntry[] = [
     { base: 0, length: HOLE_START, kind: "usable" },
     { base: HOLE_START, length: HOLE_END - HOLE_START, kind: "reserved" },
   ];
-  if (low > HOLE_END) memoryMap.push({ base: HOLE_END, length: low - HOLE_END, kind: "usable" });
-  if (size > low) {
-    ram.push(region(HIGH_BASE, size - low));
-    memoryMap.push({ base: HIGH_BASE, length: size - low, kind: "usable" });
-  }
-  return { ram, memoryMap };
+  if (low > HOLE_END) map.push({ base: HOLE_END, length: low - HOLE_END, kind: "usable" });
+  if (size > low) map.push({ base: HIGH_BASE, length: size - low, kind: "usable" });
+  return map;
 }
 
 function region(base: number, length: number): RamRegion {
