@@ -87,6 +87,10 @@ for (const transport of TRANSPORTS) {
     tally(await run(title, args, { DENO_CONDITIONS: transport, CAREFUL: careful }));
   }
 }
+if (total.ignored > 0 && ["REQUIRE_QEMU", "REQUIRE_BROWSER"].some((name) => Deno.env.get(name) === "1")) {
+  console.log("\nREQUIRE_QEMU or REQUIRE_BROWSER is set: a test that is ignored has failed");
+  ok = false;
+}
 if (!ok && total.failed === 0) total.failed = 1;
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.ignored} skipped`);
 Deno.exit(ok ? 0 : 1);

@@ -5,4 +5,5 @@
  */
 export { qemuArguments } from "./arguments.ts";
 export { QemuError, type QemuErrorKind } from "./error.ts";
-export { type QemuHost, QemuPlatform } from "./platform.ts";
+export { QemuPlatform } from "./platform.ts";
+export type { QemuHost } from "./start.ts";

@@ -2,18 +2,15 @@ import type { PhysAddr } from "../../arch/addresses.ts";
 import type { MemoryMapEntry, MsiMessage, Platform, RamRegion, Width } from "../../arch/platform.ts";
 import { DeadlockError } from "../../spec/deadlock.ts";
 import { NO_TRACE, type TraceSink } from "../../spec/trace.ts";
-import type { Chardev } from "../chardev.ts";
 import type { MachineDescription } from "../description/types.ts";
-import { createMachine } from "../machine/create.ts";
 import { LAPIC_BASE } from "../machine/lapic.ts";
-import { qemuArguments } from "./arguments.ts";
 import { QemuError } from "./error.ts";
 import { QemuInterrupts } from "./interrupts.ts";
-import { Libc } from "./libc.ts";
-import { QemuProcess } from "./process.ts";
-import { FileMemory, MAILBOX, openRam, type SharedRam } from "./ram.ts";
-import { QemuStdio } from "./stdio.ts";
-import { Workspace } from "./workspace.ts";
+import { LineProbe } from "./line_probe.ts";
+import type { QemuProcess } from "./process.ts";
+import { FileMemory, MAILBOX, type SharedRam } from "./ram.ts";
+import { hasSecondIoapic, type QemuHost, type QemuParts, startQemu } from "./start.ts";
+import type { QemuStdio } from "./stdio.ts";
 
 const READ: Record<Width, string> = { 1: "readb", 2: "readw", 4: "readl" };
 const WRITE: Record<Width, string> = { 1: "writeb", 2: "writew", 4: "writel" };
@@ -27,29 +24,13 @@ const NAP = 1, LONGEST_NAP = 10;
 /** Milliseconds without any event after which a guest that nothing from outside can wake counts as stuck. */
 const STUCK = 5_000;
 const DEBUG_EXIT = "isa-debug-exit";
-
-/** What the real QEMU needs of its host. */
-export interface QemuHost {
-  /** Back ends of `stdio` chardevs by id; the other kinds are QEMU's own. */
-  readonly chardevs: ReadonlyMap<string, Chardev>;
-  readonly trace?: TraceSink;
-  /** Default: `qemu-system-x86_64`. */
-  readonly program?: string | undefined;
-  /** Keep this thread and QEMU on one CPU: a round trip then takes a tenth of the time. Default true. */
-  readonly pin?: boolean;
-  /** RAM without a mapping, as on a host without FFI. */
-  readonly withoutFfi?: boolean;
-  /** Milliseconds that one command may take; default 10,000. */
-  readonly patience?: number | undefined;
-  /** Gets what QEMU prints. */
-  readonly print?: (bytes: Uint8Array) => void;
-}
+const COM1_IRQ = 4;
 
 /**
  * A real QEMU as the platform: its buses and devices, its RAM; no guest CPU. The guest half runs in this process and
  * makes its accesses over qtest.
  *
- * Time is the host's. Device memory must be made by {@link QemuPlatform.deviceMemory}.
+ * Time is the host's. Without FFI device memory must be made by {@link QemuPlatform.deviceMemory}.
  */
 export class QemuPlatform implements Platform {
   readonly name = "qemu";
@@ -65,21 +46,24 @@ export class QemuPlatform implements Platform {
   private readonly started = performance.now();
   private readonly vectors: number[] = [];
   private readonly debugExit: { base: number; end: number } | undefined;
+  private readonly com1: LineProbe | undefined;
   private readonly mailbox: FileMemory | DataView;
   private accesses = 0;
   private closing: Promise<void> | undefined;
 
-  private constructor(
-    desc: MachineDescription,
-    commandLine: string,
-    private readonly host: QemuHost,
-    readonly process: QemuProcess,
-    private readonly shared: SharedRam,
-    private readonly stdio: readonly QemuStdio[],
-    private readonly release: () => void,
-  ) {
+  readonly process: QemuProcess;
+  private readonly shared: SharedRam;
+  private readonly stdio: readonly QemuStdio[];
+  private readonly release: () => Promise<void>;
+
+  private constructor(desc: MachineDescription, parts: QemuParts, private readonly host: QemuHost) {
+    const { process, shared } = parts;
+    this.process = process;
+    this.shared = shared;
+    this.stdio = parts.stdio;
+    this.release = parts.release;
     this.machine = desc.machine;
-    this.commandLine = commandLine;
+    this.commandLine = parts.commandLine;
     this.trace = host.trace ?? NO_TRACE;
     this.ram = shared.ram;
     this.memoryMap = shared.memoryMap;
@@ -93,6 +77,9 @@ export class QemuPlatform implements Platform {
       this.debugExit = { base, end: base + Number(exit.props.iosize ?? 2) };
     }
     process.qtest.onIrq = (line, level) => this.interrupts.irq(line, level);
+    if (hasSecondIoapic(desc) && desc.serial[0] !== undefined) {
+      this.com1 = new LineProbe(process.qtest, COM1_IRQ);
+    }
   }
 
   /**
@@ -102,68 +89,14 @@ export class QemuPlatform implements Platform {
    * @throws {QemuError} if QEMU cannot be started, or refuses; the message has its words.
    */
   static async start(desc: MachineDescription, host: QemuHost): Promise<QemuPlatform> {
-    // The simulated machine is the plan: it refuses what is wrong before QEMU does, and knows the occupied slots.
-    const plan = createMachine({ ...desc, memory: 1 << 20 }, {
-      chardevs: new Map(),
-      seed: 0,
-      trace: NO_TRACE,
-    });
-    const libc = host.withoutFfi ? undefined : Libc.open();
-    const undo: (() => void | Promise<void>)[] = [];
-    const clean = async () => {
-      for (const step of undo.splice(0).reverse()) await step();
-    };
-    if (libc !== undefined) undo.push(() => libc.close());
-    try {
-      const cpu = host.pin === false ? -1 : libc?.currentCpu() ?? -1;
-      if (cpu >= 0) undo.push(libc!.pin(cpu));
-      const ids = desc.chardevs.filter((c) => c.backend === "stdio").map((c) => c.id);
-      const workspace = await Workspace.create(ids.length > 0);
-      let removed = false;
-      const remove = async () => {
-        if (!removed) await workspace.remove();
-        removed = true;
-      };
-      undo.push(remove);
-      const files = {
-        qtest: workspace.file("qtest"),
-        ram: workspace.file("ram"),
-        firmware: workspace.file("park.bin"),
-        stdio: workspace.file("stdio"),
-      };
-      const shared = openRam(files.ram, desc.machine, desc.memory, libc);
-      undo.push(() => shared.close());
-      const stdio = ids.map((id) => {
-        Deno.writeFileSync(`${files.stdio}.out`, new Uint8Array(0));
-        const mux = ["on", "yes", "true", "y"].includes(
-          desc.chardevs.find((c) => c.id === id)!.props.mux ?? "off",
-        );
-        const output = Deno.openSync(`${files.stdio}.out`, { read: true });
-        const input = Deno.openSync(`${files.stdio}.in`, { read: true, write: true });
-        return new QemuStdio(id, host.chardevs.get(id), mux, output, input, host.trace ?? NO_TRACE);
-      });
-      for (const s of stdio) undo.push(() => s.close());
-      const process = await QemuProcess.start(
-        {
-          program: host.program ?? "qemu-system-x86_64",
-          args: qemuArguments(desc, files),
-          patience: host.patience,
-          cpu: cpu >= 0 ? cpu : undefined,
-        },
-        workspace,
-        libc,
-      );
-      undo.push(() => process.close());
-      intercept(process, desc);
-      await remove();
-      return new QemuPlatform(desc, plan.commandLine, host, process, shared, stdio, clean);
-    } catch (error) {
-      await clean();
-      throw error;
-    }
+    return new QemuPlatform(desc, await startQemu(desc, host), host);
   }
 
-  /** Device memory over `size` bytes of RAM from `base` on: the mapping, or accesses to the file. */
+  /** Whether {@link QemuPlatform.ram} is QEMU's own memory. */
+  get mapped(): boolean {
+    return this.shared.mapped;
+  }
+  /** Device memory over `size` bytes of RAM from `base` on, where it is not {@link mapped}: accesses to the file. */
   deviceMemory(base: number, size: number): FileMemory | undefined {
     return this.shared.mapped
       ? undefined
@@ -234,13 +167,24 @@ export class QemuPlatform implements Platform {
   }
 
   async idle(until?: number): Promise<void> {
+    try {
+      await this.waitForWork(until);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private async waitForWork(until: number | undefined): Promise<void> {
     let quiet = performance.now();
     for (let round = 0;; round++) {
       const moved = this.turn();
       if (moved) quiet = performance.now();
       if (this.exitCode !== undefined || this.interrupts.lapic.pending()) return;
       if (until !== undefined && this.now() >= until) return;
-      for (const s of this.stdio) if (s.deliver()) quiet = performance.now(), round = 0;
+      if (await this.deliverInput()) {
+        quiet = performance.now();
+        round = 0;
+      }
       if (round < BUSY_ROUNDS) continue;
       const openInput = this.stdio.filter((s) => s.inputOpen);
       if (
@@ -252,6 +196,17 @@ export class QemuPlatform implements Platform {
       }
       await this.nap(until, round, openInput);
     }
+  }
+
+  /** Hands the next piece of host input to QEMU, and waits until it is in QEMU's pipe. False if there is none. */
+  async deliverInput(): Promise<boolean> {
+    let any = false;
+    for (const s of this.stdio) {
+      if (!s.deliver()) continue;
+      any = true;
+      await s.written();
+    }
+    return any;
   }
 
   powerOff(code: number): void {
@@ -285,8 +240,21 @@ export class QemuPlatform implements Platform {
   /** One round trip: QEMU's main loop goes round, lines and messages arrive. Whether anything happened. */
   private turn(): boolean {
     this.tell("endianness");
+    this.lookAtCom1();
     this.collect();
     return this.drain();
+  }
+  /** COM1's line where QEMU does not report it. */
+  private lookAtCom1(): void {
+    if (this.com1 === undefined || this.exitCode !== undefined) return;
+    try {
+      const up = this.com1.up();
+      const first = this.interrupts.ioapics[0];
+      // Edge-triggered: a line that stays up, for it has more to say, counts again each time.
+      if (up || first.level(this.com1.pin)) first.setPin(this.com1.pin, up, "isa-serial.0");
+    } catch (error) {
+      this.fail(error);
+    }
   }
   /** Looks into the mailbox. The slot is emptied first: what comes later is another interrupt. */
   private collect(): void {
@@ -360,20 +328,4 @@ export class QemuPlatform implements Platform {
     if (own === undefined) return {};
     return { dev: own.handler.name, reg: own.handler.regName?.(address - own.base) };
   }
-}
-
-/** microvm has a second IOAPIC, unless it has no ACPI or was told to have none (QEMU 7.2, hw/i386/microvm.c). */
-function hasSecondIoapic({ machine, machineProps }: MachineDescription): boolean {
-  const off = (name: string) => ["off", "no", "false", "n"].includes(machineProps[name] ?? "");
-  return machine === "microvm" && !off("acpi") && !off("ioapic2");
-}
-
-/** QEMU reports the lines of one device; the second IOAPIC has no name but its place among the nameless. */
-function intercept(process: QemuProcess, desc: MachineDescription): void {
-  if (!hasSecondIoapic(desc)) {
-    process.qtest.send("irq_intercept_in ioapic");
-    return;
-  }
-  const pic = !["off", "no", "false", "n"].includes(desc.machineProps.pic ?? "");
-  process.qtest.send(`irq_intercept_in /machine/unattached/device[${pic ? 3 : 1}]`);
 }

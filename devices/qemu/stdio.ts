@@ -4,6 +4,11 @@ import type { TraceSink } from "../../spec/trace.ts";
 const CHUNK = 65536;
 /** What QEMU's `mux=on` takes for itself unless it comes twice. */
 const MUX_ESCAPE = 0x01;
+/**
+ * Bytes at a time into a mux: each takes a receive buffer of its own, and of those that find none QEMU keeps 32 and
+ * overwrites the rest (QEMU 7.2, chardev/char-mux.c).
+ */
+const MUX_PIECE = 8;
 
 /**
  * The host's end of QEMU's `stdio` chardev. QEMU writes to a file, which never fills up as
@@ -29,7 +34,7 @@ export class QemuStdio {
   ) {
     // One piece at a time: the next one waits until QEMU's pipe has taken this one.
     host?.attach({
-      canReceive: () => this.writing === undefined && !this.closed ? CHUNK / 2 : 0,
+      canReceive: () => this.writing !== undefined || this.closed ? 0 : mux ? MUX_PIECE : CHUNK / 2,
       receive: (bytes) => this.send(bytes),
     });
   }
@@ -52,6 +57,10 @@ export class QemuStdio {
   }
   get inputOpen(): boolean {
     return this.writing !== undefined || (this.host?.inputOpen ?? false);
+  }
+  /** Resolves when the last piece is in QEMU's pipe. */
+  async written(): Promise<void> {
+    await this.writing;
   }
   /** Resolves when {@link QemuStdio.deliver} is worth another try. */
   async inputReady(): Promise<void> {

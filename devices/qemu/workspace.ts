@@ -29,6 +29,8 @@ done`;
  * answered, so it is removed then, and nothing is left behind, whatever ends us. Until then a guard process would do it.
  */
 export class Workspace {
+  private removed = false;
+
   private constructor(
     /** Absolute path. */
     readonly path: string,
@@ -55,15 +57,15 @@ export class Workspace {
         `setsid cannot be run (util-linux, Linux only): ${(error as Error).message}`,
       );
     }
-    const [path, complaint] = await Promise.all([firstLine(guard.stdout), firstLine(guard.stderr, true)]);
+    const path = await firstLine(guard.stdout);
     if (path === "") {
+      const complaint = await firstLine(guard.stderr);
       await guard.stdin.close().catch(() => {});
       await guard.status;
-      throw new QemuError(
-        "NotStarted",
-        `no folder for QEMU's files: ${complaint || "the guard process ended"}`,
-      );
+      throw new QemuError("NotStarted", `no folder for QEMU's files: ${complaint}`);
     }
+    // Later complaints are of no use: nobody is there to read them.
+    await guard.stderr.cancel();
     const workspace = new Workspace(path, guard);
     Deno.writeFileSync(workspace.file("park.bin"), parkedFirmware());
     return workspace;
@@ -72,8 +74,10 @@ export class Workspace {
   file(name: string): string {
     return `${this.path}/${name}`;
   }
-  /** Removes the folder. What is open stays usable. */
+  /** Removes the folder. What is open stays usable. Once is enough. */
   async remove(): Promise<void> {
+    if (this.removed) return;
+    this.removed = true;
     const writer = this.guard.stdin.getWriter();
     await writer.write(new TextEncoder().encode("done\n")).catch(() => {});
     await writer.close().catch(() => {});
@@ -81,16 +85,11 @@ export class Workspace {
   }
 }
 
-/** The first line of a stream, or all of it at its end; the rest is thrown away. */
-async function firstLine(stream: ReadableStream<Uint8Array>, background = false): Promise<string> {
+/** The first line of a stream, or nothing; the rest is thrown away. */
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let text = "";
-  if (background) {
-    // Nothing is printed here unless something fails: do not wait for it.
-    reader.cancel().catch(() => {});
-    return "";
-  }
   while (!text.includes("\n")) {
     const { done, value } = await reader.read();
     if (done) break;

@@ -1,0 +1,130 @@
+import type { Platform } from "../../arch/platform.ts";
+import { type MachineDescription, parseDescription } from "../../devices/description/mod.ts";
+import { BufferChardev } from "../../devices/host/buffer_chardev.ts";
+import { createMachine } from "../../devices/machine/mod.ts";
+import { QemuPlatform } from "../../devices/qemu/mod.ts";
+import type { TraceEvent, TraceSink } from "../../spec/trace.ts";
+
+/**
+ * One of the two machines that are compared: the simulated one, or the real QEMU. Both are driven through
+ * {@link Platform} only; the rest is what an observer needs.
+ *
+ * Comparable on purpose: entropy is all zeros on both (`rng-random,filename=/dev/zero`, which descriptions must ask for),
+ * and device memory starts zeroed.
+ */
+export interface World {
+  readonly name: "simulated" | "qemu";
+  readonly platform: Platform;
+  /** Guest RAM from address 0 on. */
+  readonly memory: DataView<ArrayBufferLike>;
+  /** Lets the devices finish what they were told to do. */
+  settle(): void;
+  /** How interrupt lines changed since the last call: `raise 20`, `lower 20`. */
+  takeLines(): string[];
+  /** What the guest wrote to the chardev `c0` since the last call. */
+  takeOutput(): Uint8Array;
+  /** Host input for the chardev `c0`; resolves when the device has had the chance to take it. */
+  input(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Virtual nanoseconds after which a simulated device has certainly acted. Longer timers (rate limits) do not count. */
+const SETTLED = 100_000;
+/** Turns of QEMU's main loop after which a device has acted: notification, request to the back end, its answer. */
+const TURNS = 4;
+/** Milliseconds for QEMU's main loop to see a FIFO that was written. */
+const INPUT_PATIENCE = 3;
+
+/** Keeps what happens to interrupt lines. */
+class LineRecorder implements TraceSink {
+  readonly on = true;
+  lines: string[] = [];
+  emit(event: TraceEvent): void {
+    if (event.ev === "irq_line") this.lines.push(`${event.level ? "raise" : "lower"} ${event.line}`);
+  }
+  take(): string[] {
+    const lines = this.lines;
+    this.lines = [];
+    return lines;
+  }
+}
+
+/** A chardev whose output is taken piece by piece. */
+class TakenChardev extends BufferChardev {
+  private written: Uint8Array[] = [];
+  override write(bytes: Uint8Array): void {
+    this.written.push(bytes.slice());
+  }
+  take(): Uint8Array {
+    const all = new Uint8Array(this.written.reduce((n, w) => n + w.length, 0));
+    let at = 0;
+    for (const w of this.written) {
+      all.set(w, at);
+      at += w.length;
+    }
+    this.written = [];
+    return all;
+  }
+}
+
+/** A machine in QEMU's words, for both worlds. `stdio,id=c0` is the chardev of {@link World.input}. */
+export function describe(words: string): MachineDescription {
+  return parseDescription(words.trim().split(/\s+/));
+}
+
+/** Builds the simulated world. */
+export function simulatedWorld(desc: MachineDescription): World {
+  const trace = new LineRecorder();
+  const c0 = new TakenChardev("c0");
+  const platform = createMachine(desc, { chardevs: new Map([["c0", c0]]), seed: 1, trace });
+  platform.random.fill = (target) => void target.fill(0);
+  const { bytes } = platform.ram[0];
+  const settle = () => platform.events.advance(SETTLED);
+  return {
+    name: "simulated",
+    platform,
+    memory: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    settle,
+    takeLines: () => trace.take(),
+    takeOutput: () => c0.take(),
+    input(bytes) {
+      platform.chardev("c0", true).input(bytes);
+      settle();
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Options of {@link qemuWorld}. */
+export interface QemuWorldOptions {
+  readonly program?: string;
+  /** Milliseconds that a command may take. */
+  readonly patience?: number;
+}
+
+/** Starts the real world. @throws {QemuError} */
+export async function qemuWorld(desc: MachineDescription, options: QemuWorldOptions = {}): Promise<World> {
+  const trace = new LineRecorder();
+  const c0 = new TakenChardev("c0");
+  const platform = await QemuPlatform.start(desc, { chardevs: new Map([["c0", c0]]), trace, ...options });
+  const { bytes } = platform.ram[0];
+  const settle = () => {
+    for (let i = 0; i < TURNS; i++) platform.relax();
+  };
+  return {
+    name: "qemu",
+    platform,
+    memory: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    settle,
+    takeLines: () => trace.take(),
+    takeOutput: () => c0.take(),
+    async input(bytes) {
+      c0.send(bytes);
+      while (c0.waiting > 0) await platform.deliverInput();
+      await new Promise((wake) => setTimeout(wake, INPUT_PATIENCE));
+      settle();
+    },
+    close: () => platform.close(),
+  };
+}
