@@ -68,7 +68,7 @@ if (extra.length === 0) {
       (await run(`types, ${transport}`, ["check", "--quiet", "."], { DENO_CONDITIONS: transport })).success &&
       ok;
   }
-  const floors = ["spec", "arch", "mm", "drivers", "kernel", "devices", "verify"];
+  const floors = ["spec", "inet", "arch", "mm", "drivers", "kernel", "devices", "verify"];
   tally(await run("examples in the documentation", ["test", "--doc", "-A", "--quiet", ...floors], {}));
 }
 for (const transport of TRANSPORTS) {
