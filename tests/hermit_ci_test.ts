@@ -1,5 +1,6 @@
 import { TRANSPORT } from "#transport";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { qemuTest } from "./support/qemu.ts";
 
 /**
  * The console and rng rows of Hermit's own CI (its test runner at b0678ba), from their own command lines. Success there is
@@ -60,10 +61,13 @@ async function run(args: string[], input: string): Promise<{ code: number; out: 
 }
 
 for (const row of rows()) {
-  Deno.test(`Hermit's CI line runs: ${row.name}`, async () => {
-    const { code, out, err } = await run([row.app, ...row.line.trim().split(/\s+/)], row.input);
-    assert(code === 0 || code === 3, `status ${code}\n${out}\n${err}`);
-    assertEquals(code, 3, "isa-debug-exit is there, so success is 3, as Hermit's runner expects");
-    assertMatch(out, row.expect);
-  });
+  Deno.test(`Hermit's CI line runs: ${row.name}`, () => runs(row, []));
+  qemuTest(`Hermit's CI line runs on the real QEMU: ${row.name}`, () => runs(row, ["--platform", "qemu"]));
+}
+
+async function runs(row: Row, platform: string[]): Promise<void> {
+  const { code, out, err } = await run([row.app, ...platform, ...row.line.trim().split(/\s+/)], row.input);
+  assert(code === 0 || code === 3, `status ${code}\n${out}\n${err}`);
+  assertEquals(code, 3, "isa-debug-exit is there, so success is 3, as Hermit's runner expects");
+  assertMatch(out, row.expect);
 }
