@@ -1,0 +1,226 @@
+import type { World } from "../world.ts";
+import { Cap, PCI_WINDOWS, Registers } from "./places.ts";
+import { type Program, Ram, type Step } from "./program.ts";
+import { DriverRing } from "./ring.ts";
+import { drainInput } from "./drain.ts";
+import type { Target } from "./targets.ts";
+import { Window } from "./window.ts";
+
+/** What was seen after one step. */
+export interface Observation {
+  /** What a read gave. */
+  value?: number;
+  status?: number;
+  /** Interrupt lines that changed. */
+  lines?: string;
+  /** MSI-X messages: `entry:data`. */
+  mail?: string;
+  /** What the device wrote: `address:bytes`. */
+  memory?: string;
+  /** What the device wrote to its back end, hexadecimal. */
+  output?: string;
+  /** The machine is not there any more: why. */
+  gone?: string;
+  /** After the last step: registers by name. */
+  end?: string;
+}
+
+/** One machine that runs programs, one after the other. */
+export class Rig {
+  readonly registers: Registers;
+  private readonly window: Window;
+  private rings = new Map<number, DriverRing>();
+  private gone: string | undefined;
+  private used: Program | undefined;
+
+  constructor(readonly world: World, readonly target: Target) {
+    this.registers = new Registers(world, target);
+    this.window = new Window(world.memory);
+    this.registers.powerOn();
+  }
+
+  /** Why this machine cannot be used any more. */
+  get broken(): string | undefined {
+    return this.gone;
+  }
+
+  /**
+   * Brings the machine to its known state, runs the program and tells what was seen after each step; the last entry is
+   * for the end, where all registers are read.
+   *
+   * @param patience how often to wait for the device where it may act; more than 1 to rule out a race.
+   */
+  async run(program: Program, patience = 1): Promise<Observation[]> {
+    const seen: Observation[] = [];
+    try {
+      await this.reset(patience);
+      this.used = program;
+      for (const step of program.steps) {
+        const o: Observation = {};
+        seen.push(o);
+        await this.step(step, o, patience);
+        if (this.died()) break;
+      }
+      if (this.gone === undefined) {
+        const end: Observation = { end: this.finalState(program) };
+        seen.push(end);
+        this.observe(end, patience);
+        this.died();
+      }
+    } catch (error) {
+      this.gone ??= `${(error as Error).name}: ${(error as Error).message}`;
+    }
+    if (this.gone !== undefined) {
+      if (seen.length === 0) seen.push({});
+      seen[seen.length - 1].gone = this.gone;
+    }
+    return seen;
+  }
+
+  private async step(step: Step, o: Observation, patience: number): Promise<void> {
+    switch (step.op) {
+      case "reg":
+        if (step.value === undefined) {
+          o.value = this.registers.read(step.at, step.off, step.width);
+          this.lines(o);
+          return;
+        }
+        this.registers.write(step.at, step.off, step.width, step.value);
+        return this.observe(o, acts(step) ? patience : 0);
+      case "ring":
+        this.rings.set(step.q, new DriverRing(step, this.window));
+        return;
+      case "chain":
+        return this.rings.get(step.q)?.chain(step);
+      case "suppress":
+        return this.rings.get(step.q)?.suppress(step);
+      case "publish":
+        this.rings.get(step.q)?.publish(step.jump ?? 0);
+        if (!step.kick) return;
+        this.kick(step.q);
+        return this.observe(o, patience);
+      case "poke":
+        return this.window.bytes(step.at, Uint8Array.fromHex(step.hex));
+      case "input":
+        await this.world.input(Uint8Array.fromHex(step.hex));
+        return this.observe(o, patience);
+    }
+  }
+  private kick(q: number): void {
+    if (this.target.transport === "mmio") this.registers.write("mmio", 0x50, 4, q);
+    else this.registers.write("notify", q * 4, 2, q);
+  }
+  private observe(o: Observation, patience: number): void {
+    for (let i = 0; i < patience; i++) this.world.settle();
+    o.status = this.registers.status();
+    this.lines(o);
+    const mail = this.window.takeMail();
+    if (mail !== "") o.mail = mail;
+    const memory = this.window.takeWrites();
+    if (memory !== "") o.memory = memory;
+    const output = this.world.takeOutput();
+    if (output.length > 0) o.output = output.toHex();
+  }
+  private lines(o: Observation): void {
+    const lines = this.world.takeLines();
+    if (lines.length > 0) o.lines = lines.join(", ");
+  }
+  private died(): boolean {
+    const { failure } = this.world.platform as { failure?: Error & { kind?: string } };
+    if (failure !== undefined) this.gone = failure.kind ?? failure.name;
+    return this.gone !== undefined;
+  }
+
+  /** All registers that can be read, of the device and of the queues that the program touched. */
+  private finalState(program: Program): string {
+    const r = this.registers;
+    const parts: string[] = [];
+    const hex = (name: string, value: number) => parts.push(`${name}=${value.toString(16)}`);
+    const queues = new Set([0, ...program.steps.flatMap((s) => s.op === "ring" ? [s.q] : [])]);
+    if (this.target.transport === "mmio") {
+      for (const off of [0x10, 0x60, 0xfc, 0x100, 0x104, 0x108]) {
+        hex(`mmio+${off.toString(16)}`, r.read("mmio", off, 4));
+      }
+      for (const q of queues) {
+        r.write("mmio", 0x30, 4, q);
+        for (const off of [0x34, 0x44]) hex(`q${q}+${off.toString(16)}`, r.read("mmio", off, 4));
+      }
+      return parts.join(" ");
+    }
+    for (const off of [0x04, Cap.pciCfg + 16, Cap.msix]) {
+      hex(`cfg+${off.toString(16)}`, r.read("cfg", off, 4));
+    }
+    hex("isr", r.read("isr", 0, 1));
+    for (const off of [0x00, 0x04, 0x08, 0x0c, 0x10, 0x14]) {
+      hex(`common+${off.toString(16)}`, r.read("common", off, 4));
+    }
+    hex("pba", r.read("msix", 0x800, 4));
+    for (const q of queues) {
+      r.write("common", 0x16, 2, q);
+      for (const off of [0x18, 0x1a, 0x1c, 0x1e]) hex(`q${q}+${off.toString(16)}`, r.read("common", off, 2));
+      for (const off of [0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38]) {
+        hex(`q${q}+${off.toString(16)}`, r.read("common", off, 4));
+      }
+    }
+    return parts.join(" ");
+  }
+
+  /** The known state: device reset, windows in place, MSI-X off, selectors 0, memory plain, no input waiting. */
+  private async reset(patience: number): Promise<void> {
+    const r = this.registers;
+    this.rings = new Map();
+    const reset = () => {
+      r.setStatus(0);
+      for (const select of [1, 0]) {
+        if (this.target.transport === "mmio") {
+          r.write("mmio", 0x24, 4, select);
+          r.write("mmio", 0x20, 4, 0);
+        } else {
+          r.write("common", 0x08, 4, select);
+          r.write("common", 0x0c, 4, 0);
+        }
+      }
+      // Features without VERSION_1 leave a mark of their own: reset once more.
+      r.setStatus(0);
+    };
+    if (this.target.transport !== "mmio") {
+      for (const [off, width, value] of PCI_WINDOWS) r.write("cfg", off, width, value);
+      reset();
+      r.write("common", 0x00, 4, 0);
+      if (this.used?.steps.some((s) => s.op === "reg" && s.at === "msix")) this.resetMsix();
+    } else {
+      reset();
+      r.write("mmio", 0x14, 4, 0);
+      r.write("mmio", 0x30, 4, 0);
+    }
+    if (this.used?.steps.some((s) => s.op === "input")) {
+      this.window.clear();
+      drainInput(this.world, this.registers, this.window, this.target);
+      reset();
+    }
+    for (let i = 0; i < patience; i++) this.world.settle();
+    this.world.takeLines();
+    this.world.takeOutput();
+    this.window.clear();
+    this.died();
+    await undefined;
+  }
+  private resetMsix(): void {
+    for (let v = 0; v < this.target.vectors; v++) {
+      for (const [i, value] of [0, 0, 0, 1].entries()) this.registers.write("msix", 16 * v + 4 * i, 4, value);
+    }
+  }
+}
+
+/** Whether the device may go on by itself after this write: then it is waited for. */
+function acts(step: Extract<Step, { op: "reg" }>): boolean {
+  const { at, off, width } = step;
+  const touches = (from: number, to: number) => off < to && off + width > from;
+  if (at === "common") {
+    return touches(0x0c, 0x10) || touches(0x14, 0x15) || touches(0x1c, 0x1e) || touches(0x38, 0x40);
+  }
+  if (at === "mmio") return !touches(0x14, 0x44) && !touches(0x80, 0xa8);
+  return true;
+}
+
+export { Ram };

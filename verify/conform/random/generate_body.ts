@@ -1,0 +1,106 @@
+import { chains } from "./generate_chain.ts";
+import { strayAccess, strayMsix, strayNotify } from "./generate_registers.ts";
+import { bringUp, negotiate, readQueue, setUpQueue } from "./generate_setup.ts";
+import { controlMessages, emergencyWrite, hostInput, openPort } from "./generate_console.ts";
+import type { Driver } from "./driver.ts";
+
+type Action = (d: Driver) => void;
+
+/** One of the things that a driver does with a device that is up, or that it thinks is up. */
+export function bodyAction(d: Driver): void {
+  const serial = d.target.device === "serial";
+  const choices: [number, Action][] = [
+    [45, chains],
+    [8, suppress],
+    [6, (d) => d.readIsr()],
+    [10, strayAccess],
+    [3, strayNotify],
+    [3, readStatus],
+    [2, ringReset],
+    [2, deviceReset],
+    [2, changeStatus],
+    [1, setUpAgain],
+  ];
+  if (!d.mmio) choices.push([2, busMaster], [d.msix ? 6 : 1, strayMsix], [1, intxDisable]);
+  else choices.push([6, acknowledge]);
+  if (serial) {
+    choices.push([8, hostInput], [d.multiport ? 14 : 1, controlMessages], [d.multiport ? 6 : 0, openPort], [
+      2,
+      emergencyWrite,
+    ]);
+  }
+  d.dice.weighted(choices)(d);
+}
+
+/** Which interrupts are wanted: flags and events, near the driver's own position. */
+function suppress(d: Driver): void {
+  const { dice } = d;
+  const queue = d.anyQueue();
+  if (queue === undefined) return;
+  const flags = d.packed
+    ? dice.weighted([[3, 0], [3, 1], [5, 2], [1, 3], [1, 0x8002]])
+    : dice.weighted([[3, 0], [4, 1], [1, 2], [1, 0xffff]]);
+  const event = dice.int(-2, 3);
+  const which = dice.weighted([[3, "flags"], [d.eventIdx ? 6 : 1, "event"], [3, "both"]]);
+  d.add({
+    op: "suppress",
+    q: queue.q,
+    ...which === "event" ? {} : { flags },
+    ...which === "flags" ? {} : { event },
+  });
+}
+function readStatus(d: Driver): void {
+  if (d.mmio) d.read("mmio", d.dice.pick([0x70, 0xfc]), 4);
+  else d.read("common", d.dice.pick([0x14, 0x15]), 1);
+}
+function acknowledge(d: Driver): void {
+  const { dice } = d;
+  if (dice.chance(0.5)) d.read("mmio", 0x60, 4);
+  d.write("mmio", 0x64, 4, dice.pick([1, 3, 2, 3, 0]));
+}
+/** Reset of one queue, and mostly a new start of it. */
+function ringReset(d: Driver): void {
+  const { dice } = d;
+  const queue = d.anyQueue();
+  const q = queue?.q ?? 0;
+  if (d.mmio) {
+    // QEMU 7.2 has no reset of a queue on MMIO.
+    d.select(q);
+    d.enable(0);
+    if (dice.chance(0.5)) readQueue(d);
+    if (dice.chance(0.7)) setUpQueue(d, q);
+    return;
+  }
+  d.select(dice.chance(0.03) ? 1023 : q);
+  d.write("common", 0x3a, 2, dice.chance(0.1) ? dice.pick([0, 2, 0x101]) : 1);
+  if (dice.chance(0.5)) d.read("common", 0x3a, 2);
+  if (dice.chance(0.5)) readQueue(d);
+  if (dice.chance(0.75)) setUpQueue(d, q);
+}
+function deviceReset(d: Driver): void {
+  d.setStatus(0);
+  if (d.dice.chance(0.3)) readStatus(d);
+  if (d.dice.chance(0.8)) bringUp(d);
+}
+function changeStatus(d: Driver): void {
+  const { dice } = d;
+  d.setStatus(dice.pick([11, 3, 0x8f, 15, 15, 7, 0x4f, 1, 31]));
+  if (dice.chance(0.3)) negotiate(d);
+  if (dice.chance(0.7)) d.setStatus(15);
+}
+function setUpAgain(d: Driver): void {
+  setUpQueue(d, d.dice.int(0, d.target.queues - 1));
+}
+/** Bus mastering off, something, and on again. */
+function busMaster(d: Driver): void {
+  const { dice } = d;
+  d.write("cfg", 4, 2, dice.pick([3, 3, 2, 0x403]));
+  for (let n = dice.int(0, 2); n > 0; n--) bodyAction(d);
+  if (dice.chance(0.8)) d.write("cfg", 4, 2, 7);
+  if (dice.chance(0.6)) d.setStatus(15);
+}
+function intxDisable(d: Driver): void {
+  const { dice } = d;
+  d.write("cfg", 4, 2, dice.pick([0x407, 7]));
+  if (dice.chance(0.5)) d.read("cfg", 4, 4);
+}

@@ -1,0 +1,137 @@
+import type { Driver, QueuePlan } from "./driver.ts";
+import { type Desc, Ram, type Step } from "./program.ts";
+
+const NEXT = 1, WRITE = 2, INDIRECT = 4;
+/** How often a chain has a mistake in it. */
+const MISTAKE = 0.08;
+/** Receive queues of ports that a chardev feeds: the device looks at them whenever it likes, so a kick comes at once. */
+const FED = [0];
+
+/** One or more chains on some queue, shown to the device and mostly kicked. */
+export function chains(d: Driver): void {
+  const queue = d.anyQueue();
+  if (queue === undefined) return;
+  const count = d.dice.weighted([[10, 1], [5, 2], [3, 3], [1, Math.min(queue.size, 8)]]);
+  for (let i = 0; i < count; i++) oneChain(d, queue);
+  publish(d, queue);
+}
+
+/** Shows the device what is on the ring. */
+export function publish(d: Driver, queue: QueuePlan): void {
+  const { dice } = d;
+  const fed = d.target.device === "serial" && FED.includes(queue.q);
+  const jump = !d.packed && dice.chance(0.02)
+    ? dice.pick([1, -1, queue.size, queue.size + 1, 0x8000])
+    : undefined;
+  const kick = fed || dice.chance(0.8);
+  const step: Step = {
+    op: "publish",
+    q: queue.q,
+    ...jump === undefined ? {} : { jump },
+    ...kick ? { kick } : {},
+  };
+  d.add(step);
+  if (!kick && dice.chance(0.6)) d.notify(queue.q);
+  if (!d.receives(queue.q) || d.target.device === "rng") queue.waiting = 0;
+}
+
+/** A chain that suits the queue, mostly. */
+function oneChain(d: Driver, queue: QueuePlan): void {
+  const { dice } = d;
+  let list = d.receives(queue.q) ? received(d) : sent(d);
+  // A ring that is full: as likely as not the driver waits instead.
+  const room = queue.size - queue.waiting;
+  if (d.packed && list.length > Math.max(1, room) && dice.chance(0.9)) {
+    list = list.slice(0, Math.max(1, room));
+  }
+  if (!d.packed && list.length > queue.size && dice.chance(0.9)) list = list.slice(0, queue.size);
+  if (room <= 0 && d.target.device === "serial" && dice.chance(0.8)) return;
+  queue.waiting += d.packed ? list.length : 1;
+  const step: Extract<Step, { op: "chain" }> = { op: "chain", q: queue.q, d: list };
+  if ((d.indirect || dice.chance(0.1)) && dice.chance(0.3)) indirect(d, step);
+  if (d.packed && dice.chance(0.2)) step.id = dice.pick([0, 7, 0x1234, 0xffff]);
+  if (dice.chance(MISTAKE)) mistake(d, queue, step);
+  d.add(step);
+}
+
+function length(d: Driver): number {
+  const { dice } = d;
+  return dice.weighted<() => number>([
+    [10, () => dice.int(1, 16)],
+    [5, () => dice.int(1, 64)],
+    [1, () => dice.pick([128, 256, 300])],
+  ])();
+}
+const buffer = (d: Driver, n: number, f: number): Desc => ({ a: d.bufferAt(n), n, ...f === 0 ? {} : { f } });
+
+/** Buffers the device writes, perhaps after some that it reads. */
+function received(d: Driver): Desc[] {
+  const { dice } = d;
+  const list: Desc[] = [];
+  if (dice.chance(0.08)) list.push(buffer(d, length(d), 0));
+  for (let n = dice.weighted([[6, 1], [2, 2], [1, 3], [1, 5]]); n > 0; n--) {
+    list.push(buffer(d, length(d), WRITE));
+  }
+  return list;
+}
+/** Buffers the device reads, perhaps before some that it writes. */
+function sent(d: Driver): Desc[] {
+  const { dice } = d;
+  const list: Desc[] = [];
+  for (let n = dice.weighted([[6, 1], [2, 2], [1, 3], [1, 5]]); n > 0; n--) {
+    list.push(buffer(d, length(d), 0));
+  }
+  if (dice.chance(0.08)) list.push(buffer(d, length(d), WRITE));
+  return list;
+}
+
+/** Moves the buffers into a table, all of them, or all but the first (split only). */
+function indirect(d: Driver, step: Extract<Step, { op: "chain" }>): void {
+  const { dice } = d;
+  const keep = !d.packed && step.d.length > 1 && dice.chance(0.2) ? 1 : 0;
+  const t = step.d.slice(keep);
+  // Within a table of the packed ring WRITE is all that counts.
+  const at = d.tableAt(t.length);
+  step.d = [...step.d.slice(0, keep), { a: at, n: 16 * t.length, f: INDIRECT, t }];
+}
+
+/** One thing wrong with a chain. */
+function mistake(d: Driver, queue: QueuePlan, step: Extract<Step, { op: "chain" }>): void {
+  const { dice } = d;
+  const whole = step.d;
+  const last = whole[whole.length - 1];
+  const list = last.t !== undefined && dice.chance(0.7) ? last.t : whole;
+  const one = list[dice.int(0, list.length - 1)];
+  const outside = () =>
+    dice.pick([Ram.size, Ram.size - 2, Ram.size - 8, 2 ** 32, 2 ** 40 + 4096, Ram.size + 65536]);
+  const choices: [number, () => void][] = [
+    [3, () => one.n = 0],
+    [3, () => one.a = outside()],
+    [2, () => one.x = dice.pick([0, queue.size, queue.size - 1, 0xffff])],
+    [2, () => list[list.length - 1].f = (list[list.length - 1].f ?? 0) ^ NEXT],
+    [2, () => one.f = (one.f ?? 0) ^ INDIRECT],
+    [1, () => one.f = (one.f ?? 0) ^ dice.pick([8, 0x100, 0x4000])],
+  ];
+  if (!d.packed) {
+    choices.push([2, () => step.head = dice.pick([queue.size, queue.size + 1, 0xffff, 0])]);
+    choices.push([3, () => list.push(buffer(d, length(d), 0))]);
+    choices.push([1, () => list.push(buffer(d, length(d), WRITE))]);
+  } else {
+    choices.push([2, () => step.stale = true]);
+    choices.push([1, () => list.push(buffer(d, length(d), WRITE))]);
+    choices.push([2, () => one.f = (one.f ?? 0) ^ dice.pick([0x80, 0x8000, 0x8080])]);
+  }
+  if (last.t !== undefined) {
+    choices.push([3, () => last.n = dice.pick([0, 1, 8, last.n - 1, last.n + 8, 16, last.n + 16])]);
+    choices.push([2, () => {
+      const inner = dice.pick(last.t!);
+      inner.f = (inner.f ?? 0) ^ INDIRECT;
+    }]);
+    choices.push([1, () => {
+      last.a = outside();
+      delete last.t;
+    }]);
+    choices.push([2, () => last.f = (last.f ?? 0) ^ dice.pick([WRITE, NEXT])]);
+  }
+  dice.weighted(choices)();
+}

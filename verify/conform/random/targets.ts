@@ -1,0 +1,70 @@
+/** What can be driven: device, transport, ring. */
+export interface Target {
+  /** `serial-mmio-packed`. */
+  readonly name: string;
+  readonly device: "rng" | "serial";
+  /** `pci`: modern on q35. `transitional`: with the legacy ports. `mmio`: version 2 on microvm. */
+  readonly transport: "pci" | "transitional" | "mmio";
+  /** Whether RING_PACKED is offered. */
+  readonly packed: boolean;
+  /** The machine, in QEMU's words. */
+  readonly words: string;
+  readonly queues: number;
+  /** MSI-X vectors. */
+  readonly vectors: number;
+}
+
+/** Ports of the serial device: queues are two for each, and two for control. */
+const SERIAL_PORTS = 3;
+
+function target(device: Target["device"], transport: Target["transport"], packed: boolean): Target {
+  const props = packed ? ",packed=on" : "";
+  const mode = transport === "pci"
+    ? ",disable-legacy=on"
+    : transport === "transitional"
+    ? ",disable-legacy=off"
+    : "";
+  const on = transport === "mmio" ? "device" : "pci";
+  const machine = transport === "mmio"
+    ? "-machine microvm -global virtio-mmio.force-legacy=false"
+    : "-machine q35";
+  const words = [machine, "-m 16M -nodefaults"];
+  if (device === "rng") {
+    words.push(
+      "-object rng-random,id=r0,filename=/dev/zero",
+      `-device virtio-rng-${on},rng=r0${mode}${props}`,
+    );
+  } else {
+    words.push(
+      "-chardev stdio,id=c0",
+      `-device virtio-serial-${on},max_ports=${SERIAL_PORTS}${mode}${props}`,
+      "-device virtconsole,chardev=c0",
+      "-device virtserialport,name=org.pagurus.0,nr=1",
+    );
+  }
+  return {
+    name: `${device}-${transport}-${packed ? "packed" : "split"}`,
+    device,
+    transport,
+    packed,
+    words: words.join(" "),
+    queues: device === "rng" ? 1 : 2 + 2 * SERIAL_PORTS,
+    vectors: 2,
+  };
+}
+
+/** Every target. */
+export const TARGETS: readonly Target[] = (["rng", "serial"] as const).flatMap((device) =>
+  (["pci", "transitional", "mmio"] as const).flatMap((transport) =>
+    [false, true].map((packed) => target(device, transport, packed))
+  )
+);
+
+/** A target by name. @throws {RangeError} if there is none. */
+export function targetOf(name: string): Target {
+  const found = TARGETS.find((t) => t.name === name);
+  if (found === undefined) {
+    throw new RangeError(`no target '${name}' (possible: ${TARGETS.map((t) => t.name).join(", ")})`);
+  }
+  return found;
+}
