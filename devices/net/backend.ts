@@ -9,13 +9,31 @@ export interface NetFrontend {
   receive(frame: Uint8Array): boolean;
   /** The cable was plugged in or pulled (QEMU's set_link). */
   setLink?(up: boolean): void;
+  /** A back end whose {@link NetBackend.canSend} was false takes frames again. */
+  sendReady?(): void;
+}
+
+/** What a back end may know of the machine it is plugged into: its time and its chance. */
+export interface NetClock {
+  /** Nanoseconds of machine time. */
+  now(): number;
+  /** Runs `run` after `delay` ns of machine time; the function returned cancels it. */
+  schedule(delay: number, run: () => void): () => void;
+  /** The next 32 random bits, from the machine's seed. */
+  random(): number;
 }
 
 export interface NetBackend {
   readonly id: string;
+  /**
+   * Whether {@link NetBackend.send} would take a frame now; absent: always. While it is false the card leaves its frames
+   * with the guest, until {@link NetFrontend.sendReady}: so a slow peer reaches the guest's sockets, and nothing piles up.
+   */
+  canSend?(): boolean;
   /** The guest sent a frame. The array is the caller's: what is kept of it must be copied. */
   send(frame: Uint8Array): void;
-  attach(frontend: NetFrontend): void;
+  /** Connects the card; a back end that needs time is given the machine's clock. */
+  attach(frontend: NetFrontend, clock?: NetClock): void;
   /** The front end can take frames again: deliver what waits. */
   acceptInput(): void;
   /**
