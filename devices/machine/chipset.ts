@@ -19,6 +19,8 @@ export interface ChipsetConfig {
  */
 export class ChipsetFunction extends PciFunction {
   declare private readonly onWrite: ChipsetConfig["onWrite"];
+  /** What can be written before anything was locked. */
+  declare private readonly unlocked: Uint8Array;
 
   constructor(name: string, ids: PciIds, config: ChipsetConfig = {}) {
     super(name, { ...QEMU_SUBSYSTEM, ...ids });
@@ -26,6 +28,7 @@ export class ChipsetFunction extends PciFunction {
     for (const [offset, value] of config.registers ?? []) this.view.setUint32(offset, value, true);
     for (const [offset, bits] of config.writable ?? []) mask.setUint32(offset, bits, true);
     this.onWrite = config.onWrite;
+    this.unlocked = this.writeMask.slice();
   }
 
   /** A register as it stands. */
@@ -40,6 +43,7 @@ export class ChipsetFunction extends PciFunction {
 
   override reset(): void {
     super.reset();
+    this.writeMask.set(this.unlocked);
     this.onWrite?.(this, 0, 256);
   }
 }

@@ -6,6 +6,7 @@ import type { Chardev } from "../chardev.ts";
 import { EventQueue, Random } from "../events.ts";
 import { GuestMemory } from "../guest_memory.ts";
 import type { PciBus } from "../pci/mod.ts";
+import { readAligned, writeAligned } from "../virtio/aligned.ts";
 import type { VirtioMmio } from "../virtio/mod.ts";
 import { HostInput, MachineChardev } from "./host_input.ts";
 import { Ioapic, IOAPIC_BASE, IOAPIC_SIZE } from "./ioapic.ts";
@@ -169,9 +170,11 @@ export class Machine implements Platform {
     if (ram >= 0) {
       value = this.readRam(address, width);
     } else {
-      const window = this.systemMemory.at(address) ?? this.pciMemory.at(address);
+      const window = this.windowAt(address, true);
       // Nobody there: 0, as in QEMU.
-      value = window === undefined ? 0 : trim(window.handler.read(address - window.base, width), width);
+      value = isAligned(window, address, width)
+        ? window === undefined ? 0 : trim(window.handler.read(address - window.base, width), width)
+        : readAligned(address, width, (at, piece) => this.readPiece(at, piece, true));
       if (this.trace.on) {
         this.trace.emit({ ev: "mmio_read", addr: address, width, value, ...who(window, address) });
       }
@@ -188,20 +191,23 @@ export class Machine implements Platform {
         this.ram[ram].bytes[address - this.ram[ram].base + i] = value >>> (8 * i);
       }
     } else {
-      const window = this.systemMemory.at(address) ?? this.pciMemory.at(address);
+      const window = this.windowAt(address, true);
+      const trimmed = trim(value, width);
       if (this.trace.on) {
-        const trimmed = trim(value, width);
         this.trace.emit({ ev: "mmio_write", addr: address, width, value: trimmed, ...who(window, address) });
       }
-      window?.handler.write(address - window.base, width, trim(value, width));
+      if (isAligned(window, address, width)) window?.handler.write(address - window.base, width, trimmed);
+      else writeAligned(address, width, trimmed, (at, piece, v) => this.writePiece(at, piece, v, true));
     }
     this.events.now += ACCESS_TIME;
   }
 
   portRead(port: number, width: Width): number {
     this.events.advance(0);
-    const window = this.systemPorts.at(port) ?? this.pciPorts.at(port);
-    const value = trim(window === undefined ? -1 : window.handler.read(port - window.base, width), width);
+    const window = this.windowAt(port, false);
+    const value = isAligned(window, port, width)
+      ? trim(window === undefined ? -1 : window.handler.read(port - window.base, width), width)
+      : readAligned(port, width, (at, piece) => this.readPiece(at, piece, false));
     if (this.trace.on) this.trace.emit({ ev: "port_read", port, width, value, ...who(window, port) });
     this.events.now += ACCESS_TIME;
     return value;
@@ -209,12 +215,13 @@ export class Machine implements Platform {
 
   portWrite(port: number, width: Width, value: number): void {
     this.events.advance(0);
-    const window = this.systemPorts.at(port) ?? this.pciPorts.at(port);
+    const window = this.windowAt(port, false);
     const trimmed = trim(value, width);
     if (this.trace.on) {
       this.trace.emit({ ev: "port_write", port, width, value: trimmed, ...who(window, port) });
     }
-    window?.handler.write(port - window.base, width, trimmed);
+    if (isAligned(window, port, width)) window?.handler.write(port - window.base, width, trimmed);
+    else writeAligned(port, width, trimmed, (at, piece, v) => this.writePiece(at, piece, v, false));
     this.events.now += ACCESS_TIME;
   }
 
@@ -276,6 +283,25 @@ export class Machine implements Platform {
     else this.memory.writeU32(address, data);
   }
 
+  private windowAt(address: number, memory: boolean): ReturnType<AddressSpace["at"]> {
+    return memory
+      ? this.systemMemory.at(address) ?? this.pciMemory.at(address)
+      : this.systemPorts.at(address) ?? this.pciPorts.at(address);
+  }
+  /**
+   * One aligned piece of an unaligned access. Each goes where its own address leads, which may be another device (QEMU's
+   * flatview_read_continue and memory_access_size).
+   */
+  private readPiece(address: number, width: number, memory: boolean): number {
+    const window = this.windowAt(address, memory);
+    if (window === undefined) return trim(memory ? 0 : -1, width);
+    return trim(window.handler.read(address - window.base, width), width);
+  }
+  private writePiece(address: number, width: number, value: number, memory: boolean): void {
+    const window = this.windowAt(address, memory);
+    window?.handler.write(address - window.base, width, trim(value, width));
+  }
+
   private ramAt(address: number, width: number): number {
     if (address < HOLE_END && address + width > HOLE_START) return -1;
     return this.ram.findIndex((r) => address >= r.base && address + width <= r.base + r.bytes.length);
@@ -289,6 +315,10 @@ export class Machine implements Platform {
 
 const trim = (value: number, width: number) =>
   width === 4 ? value >>> 0 : width === 2 ? value & 0xffff : value & 0xff;
+
+/** Whether an access is naturally aligned as its device sees it. Others are made in pieces. */
+const isAligned = (window: { base: number } | undefined, address: number, width: number) =>
+  ((address - (window?.base ?? 0)) & (width - 1)) === 0;
 
 /** `dev` and `reg` of a record. */
 function who(

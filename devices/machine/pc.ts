@@ -3,6 +3,7 @@ import type { Board, BoardContext } from "./board.ts";
 import { ChipsetFunction, touches } from "./chipset.ts";
 import { CONFIG_PORTS, ConfigPorts } from "./pci_host.ts";
 import { PirqRouter } from "./pirq.ts";
+import { RESET_CONTROL_PORT, ResetControl } from "./reset_control.ts";
 import { onOff } from "./props.ts";
 
 /** PIRQRC[A-D]: bit 7 off, low bits an ISA interrupt (82371SB datasheet, 2.2.5). */
@@ -73,6 +74,7 @@ export function pc(ctx: BoardContext): Board {
     bus.add(new ChipsetFunction("PIIX4_PM", pmIds, { registers: pmRegisters }), 1, 3);
   }
   ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus, ctx.trace));
+  ctx.ports.map(RESET_CONTROL_PORT, 1, new ResetControl(0x02, false));
   return {
     pci: {
       bus,

@@ -10,17 +10,11 @@ class TracedConfig {
   constructor(private readonly bus: PciBus, private readonly trace: TraceSink) {}
 
   read(bus: number, dev: number, fn: number, offset: number, width: number): number {
-    // What crosses the end of a 32-bit register arrives as three bytes: no such access exists.
-    if (width === 3) return this.read(bus, dev, fn, offset, 1) | this.read(bus, dev, fn, offset + 1, 2) << 8;
     const value = this.bus.configRead(bus, dev, fn, offset, width);
     if (this.trace.on) this.emit("pci_cfg_read", bus, dev, fn, offset, "->", value);
     return value;
   }
   write(bus: number, dev: number, fn: number, offset: number, width: number, value: number): void {
-    if (width === 3) {
-      this.write(bus, dev, fn, offset, 1, value & 0xff);
-      return this.write(bus, dev, fn, offset + 1, 2, (value >>> 8) & 0xffff);
-    }
     if (this.trace.on) this.emit("pci_cfg_write", bus, dev, fn, offset, "<-", value);
     this.bus.configWrite(bus, dev, fn, offset, width, value);
   }
@@ -56,10 +50,7 @@ export class ConfigPorts implements IoHandler {
   read(offset: number, width: number): number {
     if (offset < 4) return this.address;
     if ((this.address & ENABLE) === 0) return 0xffff_ffff;
-    const fits = Math.min(width, 8 - offset);
-    const value = this.config.read(this.busNumber, this.dev, this.fn, this.register(offset), fits);
-    // What crosses the end of the data port is not there.
-    return fits === width ? value : value | -1 << (8 * fits);
+    return this.config.read(this.busNumber, this.dev, this.fn, this.register(offset), width);
   }
 
   write(offset: number, width: number, value: number): void {
@@ -68,9 +59,7 @@ export class ConfigPorts implements IoHandler {
       return;
     }
     if ((this.address & ENABLE) === 0) return;
-    const fits = Math.min(width, 8 - offset);
-    const kept = fits === width ? value : value & (2 ** (8 * fits) - 1);
-    this.config.write(this.busNumber, this.dev, this.fn, this.register(offset), fits, kept);
+    this.config.write(this.busNumber, this.dev, this.fn, this.register(offset), width, value);
   }
 
   regName(offset: number): string {
@@ -87,7 +76,8 @@ export class ConfigPorts implements IoHandler {
     return (this.address >>> 8) & 7;
   }
   private register(offset: number): number {
-    return (this.address & 0xfc) + offset - 4;
+    // QEMU keeps the low two bits of the address register, and puts those of the port over them.
+    return (this.address & 0xff) | (offset - 4);
   }
 }
 

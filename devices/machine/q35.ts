@@ -4,14 +4,21 @@ import { type Board, type BoardContext, IO_APIC_PCI_PINS } from "./board.ts";
 import { ChipsetFunction, touches } from "./chipset.ts";
 import { CONFIG_PORTS, ConfigPorts, Ecam } from "./pci_host.ts";
 import { PirqRouter } from "./pirq.ts";
+import { MEMORY_REGISTERS, MEMORY_WRITABLE, memoryWritten } from "./q35_memory.ts";
+import { RESET_CONTROL_PORT, ResetControl } from "./reset_control.ts";
 import type { TraceSink } from "../../spec/trace.ts";
 import { onOff } from "./props.ts";
 
 const PCIEXBAR = 0x60;
+const GEN_PMCON_1 = 0xa0, SMI_LOCK = 0x10;
 /** PIRQ[A-D] at 0x60, PIRQ[E-H] at 0x68: bit 7 off, low bits an ISA interrupt (ICH9 datasheet, 13.1.17). */
 const PIRQ_ROUTE = [0x60, 0x61, 0x62, 0x63, 0x68, 0x69, 0x6a, 0x6b];
-/** Bytes of ECAM by PCIEXBAR's length field: 256, 128 or 64 buses. */
+/**
+ * Bytes of ECAM by PCIEXBAR's length field (256, 128 or 64 buses), and the bits below 4 GiB that are its base. The datasheet
+ * has bits 27 and 26 for the shorter ones; QEMU takes 26 and 25, and so do we.
+ */
 const ECAM_SIZES = [0x1000_0000, 0x800_0000, 0x400_0000];
+const ECAM_BASES = [0xf000_0000, 0xf600_0000, 0xf200_0000];
 
 /**
  * Which PIRQ line INTA to INTD of a slot goes to: slots 0 to 24 go round E to H, 25 to 31 take A to D in order as the
@@ -38,16 +45,19 @@ export function q35(ctx: BoardContext): Board {
     revision: 0,
     classCode: 0x06_0000,
   }, {
-    registers: [[0x50, 0x10], [PCIEXBAR, 0xb000_0000], [0x9c, 0x0038_0200]],
-    writable: [[0x50, 0xffff_0010], [0x9c, 0xff00_2000]],
+    registers: [[PCIEXBAR, 0xb000_0000], ...MEMORY_REGISTERS],
+    writable: MEMORY_WRITABLE,
     onWrite: (fn, offset, width) => {
+      memoryWritten(fn, offset, width);
       if (touches(offset, width, PCIEXBAR, 8)) ecam.update(fn.register(PCIEXBAR), fn.register(PCIEXBAR + 4));
     },
   });
   const lpc = new ChipsetFunction("ICH9-LPC", lpcIds, {
     registers: [[0x40, 1], [0x60, 0x8080_8080], [0x68, 0x8080_8080]],
-    writable: [[0x40, 0xff87], [0xa0, 0xffff_ffef]],
-    onWrite: (_, offset, width) => {
+    writable: [[0x40, 0xff87]],
+    onWrite: (fn, offset, width) => {
+      // GEN_PMCON_1: the lock of SMI_EN stays once it is set.
+      if (fn.config[GEN_PMCON_1] & SMI_LOCK) fn.writeMask[GEN_PMCON_1] &= ~SMI_LOCK;
       if (touches(offset, width, 0x60, 12)) { for (let i = 0; i < 8; i++) routeIsa(i); }
     },
   });
@@ -56,7 +66,7 @@ export function q35(ctx: BoardContext): Board {
     const route = lpc.config[PIRQ_ROUTE[pirq]];
     if ((route & 0x80) !== 0) return;
     const irq = route & 0xf;
-    const level = PIRQ_ROUTE.some((at, i) => lpc.config[at] === irq && pirqs.level(i));
+    const level = PIRQ_ROUTE.some((at, i) => (lpc.config[at] & 0x8f) === irq && pirqs.level(i));
     ctx.ioapic.setPin(irq, level);
   };
   bus.add(mch, 0);
@@ -65,6 +75,7 @@ export function q35(ctx: BoardContext): Board {
   if (has("sata")) bus.add(new ChipsetFunction("ich9-ahci", ahciIds, ahciConfig), 31, 2);
   if (has("smbus")) bus.add(new ChipsetFunction("ICH9-SMB", smbIds, smbConfig), 31, 3);
   ctx.ports.map(CONFIG_PORTS.base, CONFIG_PORTS.size, new ConfigPorts(bus, ctx.trace));
+  ctx.ports.map(RESET_CONTROL_PORT, 1, new ResetControl(0x0a, true));
   return {
     pci: {
       bus,
@@ -92,8 +103,7 @@ class EcamWindow {
     this.mapping = undefined;
     const size = ECAM_SIZES[(low >>> 1) & 3];
     if ((low & 1) === 0 || size === undefined) return;
-    // Bits 35 down to the length's size are the base.
-    const base = (high & 0xf) * 2 ** 32 + ((low & -size) >>> 0);
+    const base = (high & 0xf) * 2 ** 32 + ((low & ECAM_BASES[(low >>> 1) & 3]) >>> 0);
     this.mapping = this.memory.map(base, size, new Ecam(this.bus, this.trace));
   }
 }

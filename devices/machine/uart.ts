@@ -27,6 +27,8 @@ export class Uart implements IoHandler, ChardevFrontend {
   private scratch = 0;
   private divisor = 12;
   private trigger = 1;
+  /** The receiver buffer of a UART without FIFO. */
+  private received = 0;
   private transmitPending = false;
   private timeoutPending = false;
   private cancelTimeout: (() => void) | undefined;
@@ -53,10 +55,16 @@ export class Uart implements IoHandler, ChardevFrontend {
   }
 
   receive(bytes: Uint8Array): void {
-    const room = (this.fcr & FCR_ENABLE) !== 0 ? FIFO_SIZE : 1;
+    const fifo = (this.fcr & FCR_ENABLE) !== 0;
     for (const byte of bytes) {
-      if (this.fifo.length < room) this.fifo.push(byte);
-      else this.lsr |= Lsr.OVERRUN;
+      const full = this.fifo.length >= (fifo ? FIFO_SIZE : 1);
+      if (full) this.lsr |= Lsr.OVERRUN;
+      // An overrun leaves the FIFO as it is; without FIFO the new character takes the old one's place.
+      if (!fifo) {
+        this.fifo.length = 0;
+        this.received = byte;
+      }
+      if (!full || !fifo) this.fifo.push(byte);
     }
     if (this.fifo.length > 0) {
       this.lsr |= Lsr.DATA;
@@ -138,7 +146,8 @@ export class Uart implements IoHandler, ChardevFrontend {
   }
 
   private readData(): number {
-    const byte = this.fifo.shift() ?? 0;
+    // Without FIFO there is always a character to read, the last one.
+    const byte = this.fifo.shift() ?? ((this.fcr & FCR_ENABLE) !== 0 ? 0 : this.received);
     if (this.fifo.length === 0) this.lsr &= ~Lsr.DATA;
     else this.startTimeout();
     this.timeoutPending = false;

@@ -6,7 +6,7 @@ const MIN_WINDOW = 0x1000;
 
 /**
  * MSI-X table and pending bits in a window of their own, laid out as QEMU's `msix_init_exclusive_bar`: the table at
- * 0, the pending bits in the upper half (PCI 3.0, 6.8.2).
+ * 0, the pending bits at 2 KiB, or right behind a longer table (PCI 3.0, 6.8.2).
  *
  * The driver writes address, data and mask of each vector; the device sets pending bits while a vector is masked.
  */
@@ -34,12 +34,12 @@ export class MsixTable implements IoHandler {
     private readonly inUse: (vector: number) => boolean,
   ) {
     const tableSize = vectors * Msix.ENTRY_SIZE;
-    let window = MIN_WINDOW;
-    while (window / 2 < tableSize) window *= 2;
-    this.windowSize = window;
-    this.pbaOffset = window / 2;
     this.table = new DataView(new ArrayBuffer(tableSize));
     this.pending = new Uint8Array(Math.ceil(vectors / 64) * 8);
+    this.pbaOffset = Math.max(MIN_WINDOW / 2, tableSize);
+    let window = MIN_WINDOW;
+    while (window < this.pbaOffset + this.pending.length) window *= 2;
+    this.windowSize = window;
     this.reset();
   }
 

@@ -33,8 +33,11 @@ export class QemuInterrupts {
     this.reported = this.ioapics.at(-1)!;
   }
 
-  /** A line of the reported IOAPIC changed. Pin 0 twitches with the timer and belongs to no device here. */
+  /**
+   * A line of the reported IOAPIC changed. Pin 0 of the first one twitches with the timer and belongs to no device here;
+   * on the second one it is a device's.
+   */
   irq(pin: number, level: boolean): void {
-    if (pin > 0 && pin < IOAPIC_PINS) this.reported.setPin(pin, level);
+    if ((pin > 0 || this.ioapics.length > 1) && pin < IOAPIC_PINS) this.reported.setPin(pin, level);
   }
 }

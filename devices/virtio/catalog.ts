@@ -77,7 +77,9 @@ const SERIAL: Model = {
   stem: "virtio-serial",
   help: "console device; its ports are virtconsole and virtserialport",
   transitionalId: 0x1003,
-  classCode: (values) => values.number("class") === 0 ? 0x078000 : (values.number("class") & 0xffff) << 8,
+  // Classes of QEMU's past; any other is taken for the default (virtio_serial_pci_realize).
+  classCode: (values) =>
+    [0x0380, 0x00ff].includes(values.number("class")) ? values.number("class") << 8 : 0x078000,
   properties: serialProperties,
   make(ctx, name, driver, values) {
     const maxPorts = values.number("max_ports");

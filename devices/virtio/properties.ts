@@ -107,7 +107,12 @@ export const rngProperties = (pci: boolean, modes = true): PropertySpec[] => [
 /** Properties of the serial device. */
 export const serialProperties = (pci: boolean, modes = true): PropertySpec[] => [
   ...COMMON,
-  ...(pci ? [...pciProperties("2", modes), modelled("class", "uint32", "PCI class; 0 is 0x0780", "0")] : []),
+  ...(pci
+    ? [
+      ...pciProperties("2", modes),
+      modelled("class", "uint32", "PCI class: 0x0380 or 0x00ff; any other is 0x0780", "0"),
+    ]
+    : []),
   ...VIRTIO,
   ...SERIAL,
 ];
