@@ -1,0 +1,121 @@
+import type { Mistake } from "./mistake.ts";
+
+const FUNCTION = "devices/pci/function.ts";
+const MSIX = "devices/pci/msix.ts";
+const PCI = "devices/virtio/pci.ts";
+
+/** Mistakes in MSI-X (PCI 3.0, 6.8.2). */
+export const MSIX_MISTAKES: readonly Mistake[] = [
+  {
+    id: "msix-pending-lost",
+    rule: "MSI-X PBA, PCI 6.8.2: an interrupt of a masked vector is pending",
+    file: MSIX,
+    find: "this.pending[vector >> 3] |= 1 << (vector & 7);",
+    replace: "",
+    on: "pci",
+  },
+  {
+    id: "msix-pending-bit",
+    rule: "MSI-X PBA, PCI 6.8.2: bit n is vector n",
+    file: MSIX,
+    find: "this.pending[vector >> 3] |= 1 << (vector & 7);",
+    replace: "this.pending[vector >> 3] |= 1 << ((vector + 1) & 7);",
+    on: "pci",
+  },
+  {
+    id: "msix-unmask-silent",
+    rule: "MSI-X vector control, PCI 6.8.2: unmasking sends what is pending",
+    file: MSIX,
+    find: "this.flush(Math.floor(offset / Msix.ENTRY_SIZE));",
+    replace: "",
+    on: "pci",
+  },
+  {
+    id: "msix-unmask-keeps-pending",
+    rule: "MSI-X PBA, PCI 6.8.2: the bit is cleared when the message is sent",
+    file: MSIX,
+    find: "this.clearPending(vector);\n    this.notify(vector);",
+    replace: "this.notify(vector);",
+    on: "pci",
+  },
+  {
+    id: "msix-function-mask",
+    rule: "MSI-X function mask, PCI 6.8.2.3: masks all vectors",
+    file: MSIX,
+    find: "return !this.enabled || this.functionMask || this.entryMasked(vector);",
+    replace: "return !this.enabled || this.entryMasked(vector);",
+    on: "pci",
+  },
+  {
+    id: "msix-entry-mask",
+    rule: "MSI-X vector control, PCI 6.8.2.9: bit 0 masks the vector",
+    file: MSIX,
+    find: "return !this.enabled || this.functionMask || this.entryMasked(vector);",
+    replace: "return !this.enabled || this.functionMask;",
+    on: "pci",
+  },
+  {
+    id: "msix-function-unmask-silent",
+    rule: "MSI-X function mask, PCI 6.8.2.3: unmasking sends what is pending",
+    file: MSIX,
+    find: "if (enabled && !functionMask) {",
+    replace: "if (enabled && !functionMask && this.vectors === 0) {",
+    on: "pci",
+  },
+  {
+    id: "msix-reset-unmasked",
+    rule: "MSI-X vector control, PCI 6.8.2.9: masked after power on",
+    file: MSIX,
+    find: "this.table.setUint32(v * Msix.ENTRY_SIZE + 12, 1, true);",
+    replace: "this.table.setUint32(v * Msix.ENTRY_SIZE + 12, 0, true);",
+    on: "pci",
+  },
+  {
+    id: "msix-data",
+    rule: "MSI-X message data, PCI 6.8.2.8",
+    file: MSIX,
+    find: "this.send(address, this.table.getUint32(at + 8, true));",
+    replace: "this.send(address, vector);",
+    on: "pci",
+  },
+  {
+    id: "msix-narrow-read",
+    rule: "MSI-X table, PCI 6.8.2: QEMU answers 32-bit accesses only",
+    file: MSIX,
+    find: "if (width !== 4 || (offset & 3) !== 0) return 0;",
+    replace: "if ((offset & 3) !== 0) return 0;",
+    on: "pci",
+  },
+  {
+    id: "msix-enabled-line",
+    rule: "INTx, PCI 6.8.2.3: silent while MSI-X is enabled",
+    file: FUNCTION,
+    find: "if (enabled) this.setIntx(false);",
+    replace: "",
+    on: "pci",
+  },
+  {
+    id: "msix-and-intx",
+    rule: "INTx, 4.1.4.5.1: not used while MSI-X is enabled",
+    file: PCI,
+    find: "} else this.setIntx((this.device.isr & 1) !== 0);",
+    replace: "}\n    this.setIntx((this.device.isr & 1) !== 0);",
+    on: "pci",
+  },
+  {
+    id: "msix-without-bus-master",
+    rule: "COMMAND, PCI 6.2.2: no messages without bus mastering",
+    file: PCI,
+    find: "if (this.busMaster) this.device.ctx.sendMsi(address, data, this.name);",
+    replace: "this.device.ctx.sendMsi(address, data, this.name);",
+    on: "pci",
+  },
+  {
+    id: "msix-released-pending",
+    rule: "queue_msix_vector, QEMU msix_vector_unuse: a vector that nothing uses is not pending",
+    file: PCI,
+    find: "if (!this.vectorInUse(v)) this.msix?.clearPending(v);",
+    replace: "",
+    on: "pci",
+  },
+];
