@@ -56,6 +56,9 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   }
 
   interrupt(_vector: number): void {
+    // From a device that cannot go on nothing comes, also not that its line falls: only a reset does that (QEMU's
+    // virtio_notify_vector).
+    if (this.plugged?.broken) return;
     const level = this.plugged !== undefined && this.plugged.isr !== 0;
     if (level === this.level) return;
     this.level = level;

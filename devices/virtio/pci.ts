@@ -95,6 +95,7 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
 
   /** The device's interrupt: a message if the driver enabled MSI-X, otherwise the pin shows ISR bit 0 (as QEMU). */
   interrupt(vector: number): void {
+    if (this.device.broken) return;
     if (this.msix?.enabled) {
       if (vector !== NO_VECTOR) this.msix.notify(vector);
     } else this.setIntx((this.device.isr & 1) !== 0);

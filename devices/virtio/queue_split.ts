@@ -244,7 +244,8 @@ export class SplitDeviceQueue extends DeviceQueue {
     for (let idx = this.lastAvail; idx !== this.shadowAvail; idx = (idx + 1) & 0xffff) {
       const head = this.availView.getUint16(this.avail + AVAIL_RING + 2 * slot, true);
       if (head >= this.size) this.badHead(head);
-      slot = ((idx + 1) & 0xffff) === 0 || slot + 1 === this.size ? 0 : slot + 1;
+      // QEMU's index does not wrap at 65536 here: with a size that does not divide it, it looks at other entries.
+      slot = slot + 1 === this.size ? 0 : slot + 1;
       let view = this.descView;
       let table = this.desc;
       let at = table + head * DESC_BYTES;
