@@ -37,6 +37,8 @@ export type TraceEvent =
   /** Host input that entered the machine (recorded, so that a run can be repeated). */
   | { ev: "input"; chardev: string; hex: string }
   | { ev: "output"; chardev: string; hex: string }
+  /** An Ethernet frame that a network back end gave to its card, or got from it. */
+  | { ev: "frame_in" | "frame_out"; netdev: string; hex: string }
   /** An event under QEMU's own name (`virtqueue_pop`, `virtio_notify`, ...) with QEMU's arguments. */
   | { ev: "qemu"; name: string; text: string };
 

@@ -8,7 +8,8 @@ export class BufferChardev implements Chardev {
   private frontend: ChardevFrontend | undefined;
   private pieces: Uint8Array[] = [];
   private ended = false;
-  private wakers: (() => void)[] = [];
+  private ready: Promise<void> | undefined;
+  private wakeWaiting: () => void = () => {};
   /** What was written: the first `length` bytes of it. */
   private kept = new Uint8Array(1024);
   private length = 0;
@@ -72,15 +73,15 @@ export class BufferChardev implements Chardev {
   acceptInput(): void {}
   inputReady(): Promise<void> {
     if (this.deliverable) return Promise.resolve();
-    return new Promise((wake) => this.wakers.push(wake));
+    // The same one for all: who asks again and again, while others keep it busy, gathers nothing.
+    return this.ready ??= new Promise((wake) => this.wakeWaiting = wake);
   }
 
   private get deliverable(): boolean {
     return this.pieces.length > 0 && this.frontend !== undefined && this.frontend.canReceive() > 0;
   }
   private wake(): void {
-    const wakers = this.wakers;
-    this.wakers = [];
-    for (const wake of wakers) wake();
+    this.wakeWaiting();
+    this.ready = undefined;
   }
 }

@@ -92,17 +92,31 @@ export class MachineChardev implements Chardev {
   }
 }
 
+/** Where input comes from: a chardev or a network's back end. */
+export interface InputSource {
+  readonly inputOpen?: boolean;
+  readonly realTime?: boolean;
+  deliver?(): boolean;
+  inputReady?(): Promise<void>;
+}
+
 /** Who may still send input into a machine, and the guest that sleeps until something comes. */
 export class HostInput {
   private explicit = 0;
   /** How often something came in. */
   arrivals = 0;
   private wakeSleeper: (() => void) | undefined;
+  private readonly sources: InputSource[] = [];
+  /** What each source was last waited for: nobody gathers a second waiter for the same. */
+  private readonly awaited = new Map<InputSource, Promise<void>>();
+  private turn = 0;
 
-  constructor(private readonly chardevs: Iterable<MachineChardev>) {}
+  add(source: InputSource): void {
+    this.sources.push(source);
+  }
 
   /** Announces a source that calls the machine by itself; the function returned says that no more will come. */
-  open(): () => void {
+  announce(): () => void {
     let open = true;
     this.explicit++;
     return () => {
@@ -113,9 +127,15 @@ export class HostInput {
     };
   }
 
-  /** Lets one waiting piece of input into the machine; false if there is none. */
+  /** Lets one waiting piece of input into the machine; false if there is none. The sources take turns. */
   deliver(): boolean {
-    for (const c of this.chardevs) if (c.deliver()) return true;
+    const { sources } = this;
+    for (let i = 0; i < sources.length; i++) {
+      const at = (this.turn + i) % sources.length;
+      if (!sources[at].deliver?.()) continue;
+      this.turn = at + 1;
+      return true;
+    }
     return false;
   }
 
@@ -132,21 +152,45 @@ export class HostInput {
     wake?.();
   }
 
+  /** Whether anything can still come in. */
+  get isOpen(): boolean {
+    return this.explicit > 0 || this.sources.some((s) => s.inputOpen);
+  }
+  /** Whether somebody at the other end lives by the wall clock. */
+  get realTime(): boolean {
+    for (const s of this.sources) if (s.realTime) return true;
+    return false;
+  }
+
   /** @throws {DeadlockError} if nothing can ever come in. */
   check(): void {
-    if (this.explicit > 0) return;
-    for (const c of this.chardevs) if (c.inputOpen) return;
+    if (this.isOpen) return;
     throw new DeadlockError(
       "the guest waits for an interrupt, but no event is due and no host input can arrive",
     );
   }
 
-  /** Until something may have come in. @throws {DeadlockError} as {@link HostInput.check}. */
-  sleep(): Promise<void> {
-    this.check();
-    const ready: Promise<void>[] = [new Promise((wake) => this.wakeSleeper = wake)];
-    for (const c of this.chardevs) if (c.inputOpen) ready.push(c.inputReady());
-    return Promise.race(ready);
+  /** Asks the sources to wake the sleeper when they have something. */
+  listen(): void {
+    for (const source of this.sources) {
+      if (!source.inputOpen || source.inputReady === undefined) continue;
+      const ready = source.inputReady();
+      if (this.awaited.get(source) === ready) continue;
+      this.awaited.set(source, ready);
+      ready.then(() => {
+        if (this.awaited.get(source) === ready) this.awaited.delete(source);
+        this.wake();
+      });
+    }
+  }
+
+  /** Until something may have come in, or somebody else calls the `wake` that `arm` is given. */
+  sleep(arm: (wake: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.wakeSleeper = resolve;
+      arm(() => this.wake());
+      this.listen();
+    });
   }
 }
 

@@ -5,12 +5,16 @@ import { AddressSpace, type IoHandler, type MachineContext } from "../bus.ts";
 import type { Chardev } from "../chardev.ts";
 import { EventQueue, Random } from "../events.ts";
 import { GuestMemory } from "../guest_memory.ts";
+import type { NetBackend } from "../net/backend.ts";
 import type { PciBus } from "../pci/mod.ts";
 import { readAligned, writeAligned } from "../virtio/aligned.ts";
 import type { VirtioMmio } from "../virtio/mod.ts";
 import { HostInput, MachineChardev } from "./host_input.ts";
+import { Idler } from "./idle.ts";
 import { Ioapic, IOAPIC_BASE, IOAPIC_SIZE } from "./ioapic.ts";
 import { Lapic, LAPIC_BASE, LAPIC_SIZE } from "./lapic.ts";
+import { MachineNetdev, netClock } from "./netdev.ts";
+import { type Pace, type WallClock, WallPace } from "./pace.ts";
 import { createRam, HOLE_END, HOLE_START } from "./ram.ts";
 
 /** Virtual nanoseconds that an access to a register takes. */
@@ -28,6 +32,15 @@ export interface MachineHost {
   readonly trace: TraceSink;
   /** Virtual nanoseconds between a notification and the device acting on it; 0 if not given. */
   readonly latency?: number;
+  /** Network back ends by netdev id; a netdev without one takes frames and gives none. */
+  readonly netdevs?: ReadonlyMap<string, NetBackend>;
+  /**
+   * The host's clock. With it, a machine whose back ends have peers that live by it (`realTime`) does not run ahead while
+   * it idles. Without it time always jumps.
+   */
+  readonly clock?: WallClock;
+  /** In the clock's place: how far an idle machine may run, where several machines share one time. */
+  readonly pace?: Pace;
 }
 
 /** A device as it can be listed: where it is and what drives it. */
@@ -78,7 +91,10 @@ export class Machine implements Platform {
   commandLine = "";
   exitCode: number | undefined;
   declare private readonly chardevs: Map<string, MachineChardev>;
+  declare private readonly netdevs: Map<string, MachineNetdev>;
   declare private readonly hostInput: HostInput;
+  declare private readonly pace: Pace | undefined;
+  declare private readonly idler: Idler;
   declare private readonly host: MachineHost;
 
   /** Only controllers and memory; `createMachine` builds the board and the devices. Sizes in bytes. */
@@ -97,7 +113,11 @@ export class Machine implements Platform {
     this.pciMemory = new AddressSpace();
     this.pciPorts = new AddressSpace();
     this.chardevs = new Map();
-    this.hostInput = new HostInput({ [Symbol.iterator]: () => this.chardevs.values() });
+    this.netdevs = new Map();
+    this.hostInput = new HostInput();
+    const { clock } = host;
+    this.pace = host.pace ?? (clock && new WallPace(clock, () => this.hostInput.realTime));
+    this.idler = new Idler(this, this.hostInput, this.pace, clock);
     this.ioapics = [];
     this.lapic = new Lapic(host.trace, (vector) => {
       for (const ioapic of this.ioapics) ioapic.endOfInterrupt(vector);
@@ -112,6 +132,7 @@ export class Machine implements Platform {
       latency: host.latency ?? 0,
       sendMsi: (address, data, dev) => this.sendMsi(address, data, dev),
     };
+    for (const id of host.netdevs?.keys() ?? []) this.netdev(id);
   }
 
   /** Builds one more IOAPIC; its lines follow those of the ones before. */
@@ -137,6 +158,7 @@ export class Machine implements Platform {
         () => this.hostInput.arrived(),
       );
       this.chardevs.set(id, found);
+      this.hostInput.add(found);
     }
     return found;
   }
@@ -155,12 +177,24 @@ export class Machine implements Platform {
     chardev.input(bytes);
   }
 
+  /** The machine's side of a netdev, for a card. One per id. */
+  netdev(id: string): MachineNetdev {
+    let found = this.netdevs.get(id);
+    if (found === undefined) {
+      const clock = netClock(this.events, this.host.seed, id);
+      found = new MachineNetdev(id, this.host.netdevs?.get(id), clock, this.trace);
+      this.netdevs.set(id, found);
+      this.hostInput.add(found);
+    }
+    return found;
+  }
+
   /**
    * Announces that {@link Machine.input} may be called later: without any source of input, a guest that waits for ever is an
    * error. The function returned says that no more will come.
    */
   openInput(): () => void {
-    return this.hostInput.open();
+    return this.hostInput.announce();
   }
 
   mmioRead(address: PhysAddr, width: Width): number {
@@ -243,36 +277,15 @@ export class Machine implements Platform {
   }
 
   idle(until?: number): void | Promise<void> {
-    for (;;) {
-      this.events.advance(0);
-      if (this.exitCode !== undefined || this.lapic.pending()) return;
-      if (until !== undefined && this.events.now >= until) return;
-      const next = this.events.next;
-      if (next !== undefined && (until === undefined || next <= until)) {
-        this.events.advance(next - this.events.now);
-      } else if (this.hostInput.deliver()) {
-        // Input enters only here, where the machine has nothing else to do. The guest looks, interrupt or not.
-        this.events.advance(0);
-        return;
-      } else if (until !== undefined) {
-        this.events.advance(until - this.events.now);
-      } else {
-        this.hostInput.check();
-        return this.sleep();
-      }
-    }
+    return this.idler.idle(until);
   }
-
-  private async sleep(): Promise<void> {
-    const before = this.hostInput.arrivals;
-    while (this.exitCode === undefined && !this.hostInput.deliver() && this.hostInput.arrivals === before) {
-      await this.hostInput.sleep();
-    }
-    this.events.advance(0);
+  halted(): boolean {
+    return this.exitCode !== undefined || this.lapic.pending();
   }
 
   powerOff(code: number): void {
     this.exitCode ??= code;
+    this.pace?.end();
     this.hostInput.wake();
   }
 
