@@ -12,7 +12,7 @@ export const wallClock: WallClock = {
 
   after(ns, wake) {
     let cancelled = false;
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const at = performance.now() + ns / 1e6;
     // Waits coarsely as long as that is not too long, then by looking again and again, which lets sockets in.
     const look = () => {
