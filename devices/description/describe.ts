@@ -1,3 +1,4 @@
+import { netdevWord } from "./net_words.ts";
 import { formatSize } from "./sizes.ts";
 import type { MachineDescription } from "./types.ts";
 import { joinProps } from "./words.ts";
@@ -20,7 +21,7 @@ export function describe(desc: MachineDescription): string[] {
     words.push("-global", joinProps(undefined, { driver: g.driver, property: g.property, value: g.value }));
   }
   named("-object", desc.objects, (o: { type: string }) => o.type);
-  named("-netdev", desc.netdevs, (n: { type: string }) => n.type);
+  for (const netdev of desc.netdevs) words.push("-netdev", netdevWord(netdev));
   named("-chardev", desc.chardevs, (c: { backend: string }) => c.backend);
   for (const id of desc.serial) words.push("-serial", id === undefined ? "none" : `chardev:${id}`);
   if (desc.serial.length === 0) words.push("-serial", "none");

@@ -1,3 +1,4 @@
+import { checkFilterDump } from "./net_words.ts";
 import type { ChardevDescription, ObjectDescription, Props } from "./types.ts";
 import { UsageError } from "./types.ts";
 import { readBool, refuseUnknownProps, requireId, splitProps, suggestion } from "./words.ts";
@@ -65,7 +66,7 @@ export function parseSerial(text: string, id: string): { id: string | undefined;
   );
 }
 
-const OBJECTS = ["rng-builtin", "rng-random"];
+const OBJECTS = ["rng-builtin", "rng-random", "filter-dump"];
 const IGNORED_OBJECTS = ["memory-backend-file", "memory-backend-ram", "memory-backend-memfd"];
 
 /** Reads an `-object`; `ignored` says why one that is accepted means nothing. @throws {UsageError} */
@@ -84,10 +85,11 @@ export function parseObject(text: string): { object: ObjectDescription; ignored?
   delete props.id;
   if (type === "rng-builtin") refuseUnknownProps(where, props, []);
   if (type === "rng-random") refuseUnknownProps(where, props, ["filename"]);
+  if (type === "filter-dump") checkFilterDump(where, props);
   const object = { type, id, props };
   if (type === "rng-random") {
     return { object, ignored: `${where}: the bytes come from the machine's seeded generator` };
   }
-  if (type !== "rng-builtin") return { object, ignored: `${where}: the machine's RAM is its own` };
+  if (IGNORED_OBJECTS.includes(type)) return { object, ignored: `${where}: the machine's RAM is its own` };
   return { object };
 }

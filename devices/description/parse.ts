@@ -1,4 +1,5 @@
 import { parseChardev, parseObject, parseSerial } from "./host_words.ts";
+import { checkNetdevs, nicAdvice, parseNetdev } from "./net_words.ts";
 import { checkDeviceProps, checkGlobal, resolveDriver } from "./props.ts";
 import { DEFAULT_MEMORY, parseMemory } from "./sizes.ts";
 import { type Token, tokenize } from "./tokens.ts";
@@ -145,6 +146,7 @@ class Reader {
       case "nic":
       case "qmp":
         if (text === "none") return;
+        if (name.startsWith("n")) throw nicAdvice(name, text);
     }
     throw new UsageError(`-${name}${value === undefined ? "" : ` ${text}`}: not supported by Pagurus`);
   }
@@ -193,14 +195,11 @@ class Reader {
   }
 
   private addNetdev(text: string): void {
-    const { first, props } = splitProps("-netdev", text, "type");
-    const id = requireId(`-netdev ${text}`, props.id);
-    delete props.id;
-    if (this.netdevs.some((n) => n.id === id)) {
-      throw new UsageError(`-netdev ${text}: Duplicate ID '${id}' for netdev`);
+    const netdev = parseNetdev(text);
+    if (this.netdevs.some((n) => n.id === netdev.id)) {
+      throw new UsageError(`-netdev ${text}: Duplicate ID '${netdev.id}' for netdev`);
     }
-    this.netdevs.push({ type: first ?? "", id, props });
-    this.ignored.push(`-netdev ${text}: no network device is modelled yet`);
+    this.netdevs.push(netdev);
   }
 
   private addGlobal(text: string): void {
@@ -230,6 +229,7 @@ class Reader {
     const serial = this.finishSerial();
     checkIds(devices, this.objects);
     checkFrontEnds(this.chardevs, serial, devices);
+    this.ignored.push(...checkNetdevs(this.netdevs, devices, this.objects));
     const { machine, machineProps, memory, chardevs, objects, netdevs, globals, append, nodefaults } = this;
     const { trace, ignored } = this;
     return {

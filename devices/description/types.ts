@@ -31,9 +31,12 @@ export interface ObjectDescription {
 
 /** One `-netdev type,id=...`. */
 export interface NetdevDescription {
+  /** `user`, `socket` or `hubport`. */
   readonly type: string;
   readonly id: string;
   readonly props: Props;
+  /** Each `hostfwd=`, in order. */
+  readonly hostfwd?: readonly string[];
 }
 
 /** One `-global driver.property=value`. */

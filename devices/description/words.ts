@@ -14,14 +14,17 @@ const IDENTIFIER = /^[A-Za-z][A-Za-z0-9._-]*$/;
  *
  * @param option for messages: `-device`.
  * @param implied the name that the first word has when it is written without one; undefined: there is none.
+ * @param many names that may be given more often than once; their values are in `lists`, in order.
  * @throws {UsageError} for an empty property or one that is given twice.
  */
 export function splitProps(
   option: string,
   text: string,
   implied?: string,
-): { first: string | undefined; props: Props } {
+  many: readonly string[] = [],
+): { first: string | undefined; props: Props; lists: Record<string, string[]> } {
   const props: Props = {};
+  const lists: Record<string, string[]> = {};
   const parts = splitCommas(text);
   parts.forEach((part, i) => {
     const eq = part.indexOf("=");
@@ -33,15 +36,19 @@ export function splitProps(
       value = part;
     }
     if (name === "") throw new UsageError(`${option} ${text}: a property without a name`);
+    if (many.includes(name)) {
+      (lists[name] ??= []).push(value);
+      return;
+    }
     if (Object.hasOwn(props, name)) {
       throw new UsageError(`${option} ${text}: property '${name}' is given twice`);
     }
     props[name] = value;
   });
-  if (implied === undefined) return { first: undefined, props };
+  if (implied === undefined) return { first: undefined, props, lists };
   const first = props[implied];
   delete props[implied];
-  return { first, props };
+  return { first, props, lists };
 }
 
 /** Splits at commas; two together are one that belongs to the text. */

@@ -25,6 +25,8 @@ export interface NetClock {
 
 export interface NetBackend {
   readonly id: string;
+  /** How many pairs of queues a card on it can have (QEMU's `queues=`); absent: 1. Which one a frame goes to is the card's. */
+  readonly queues?: number;
   /**
    * Whether {@link NetBackend.send} would take a frame now; absent: always. While it is false the card leaves its frames
    * with the guest, until {@link NetFrontend.sendReady}: so a slow peer reaches the guest's sockets, and nothing piles up.

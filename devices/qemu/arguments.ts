@@ -1,3 +1,4 @@
+import { netdevWord, refuseOwnWords } from "../description/net_words.ts";
 import type { MachineDescription, Props } from "../description/types.ts";
 import { joinProps } from "../description/words.ts";
 
@@ -19,8 +20,11 @@ const OURS = "pagurus";
 /**
  * The command line of a QEMU that is the described machine without a running CPU: its bus and devices are driven over
  * qtest, and its RAM is a file (qemu-facts: a parked CPU under TCG, as Debian's QEMU has no qtest accelerator).
+ *
+ * @throws {UsageError} for words that QEMU does not have.
  */
 export function qemuArguments(desc: MachineDescription, files: QemuFiles): string[] {
+  refuseOwnWords(desc.netdevs);
   const { "memory-backend": _ours, accel: _accel, ...machineProps } = desc.machineProps;
   const args = [
     ...["-accel", "tcg", "-bios", files.firmware, "-display", "none", "-no-user-config"],
@@ -37,7 +41,7 @@ export function qemuArguments(desc: MachineDescription, files: QemuFiles): strin
   for (const chardev of desc.chardevs) args.push("-chardev", chardevWord(chardev, files));
   for (const id of desc.serial) args.push("-serial", id === undefined ? "none" : `chardev:${id}`);
   if (desc.serial.length === 0) args.push("-serial", "none");
-  for (const netdev of desc.netdevs) args.push("-netdev", withId(netdev.type, netdev.id, netdev.props));
+  for (const netdev of desc.netdevs) args.push("-netdev", netdevWord(netdev));
   for (const g of desc.globals) {
     args.push("-global", joinProps(undefined, { driver: g.driver, property: g.property, value: g.value }));
   }
