@@ -111,6 +111,13 @@ export class GuestMemory {
     if (this.trace.on) this.traceWrite(address, 4);
   }
 
+  /** The bytes themselves, not a copy; undefined if they do not lie in one region. */
+  bytesAt(address: number, length: number): Uint8Array | undefined {
+    const i = this.regionOf(address, length);
+    if (i < 0) return undefined;
+    const { base, bytes } = this.regions[i];
+    return bytes.subarray(address - base, address - base + length);
+  }
   /** Copies guest memory into `target`; bytes outside RAM read as zero. */
   readBytes(address: number, target: Uint8Array): void {
     this.copyOut(address, target, 0, target.length);

@@ -17,7 +17,7 @@ export function resolveDriver(where: string, name: string | undefined): string {
   if (DRIVER_NAMES.includes(full)) return full;
   const possible = `possible: ${DRIVER_NAMES.join(", ")}`;
   if (full === "") throw new UsageError(`${where}: no driver named; ${possible}`);
-  if (/^(virtio-(net|blk|scsi|gpu|balloon|9p|fs|vsock|crypto|input|iommu)|vhost-)/.test(full)) {
+  if (/^(virtio-(blk|scsi|gpu|balloon|9p|fs|vsock|crypto|input|iommu)|vhost-)/.test(full)) {
     throw new UsageError(`${where}: device '${full}' is not modelled yet; ${possible}`);
   }
   const near = suggestion(full, DRIVER_NAMES);

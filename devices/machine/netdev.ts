@@ -36,6 +36,9 @@ export class MachineNetdev implements NetBackend {
     this.frontend?.setLink?.(up);
   }
 
+  get queues(): number {
+    return this.host?.queues ?? 1;
+  }
   canSend(): boolean {
     return this.host?.canSend?.() ?? true;
   }

@@ -1,6 +1,14 @@
 import type { DeviceDescription, MachineDescription } from "../description/types.ts";
-import { type CatalogEntry, deviceCatalog, findDriver, VirtioMmio, VirtioSerial } from "../virtio/mod.ts";
+import {
+  type CatalogEntry,
+  type CreateHost,
+  deviceCatalog,
+  findDriver,
+  VirtioMmio,
+  VirtioSerial,
+} from "../virtio/mod.ts";
 import type { Board } from "./board.ts";
+import { MacAddresses } from "./mac_addresses.ts";
 import { DebugExit } from "./debug_exit.ts";
 import type { Machine, MachineDevice } from "./machine.ts";
 import { MachineError, number, onOff, refuseUnknown } from "./props.ts";
@@ -16,6 +24,11 @@ export function chardevOf(desc: MachineDescription, machine: Machine, id: string
   if (found === undefined) return undefined;
   const mux = onOff(`-chardev ${id}: mux`, found.props.mux ?? "off") === true;
   return machine.chardev(id, mux);
+}
+
+/** The machine's side of a netdev of the description; undefined if there is none with this id. */
+export function netdevOf(desc: MachineDescription, machine: Machine, id: string) {
+  return desc.netdevs.some((n) => n.id === id) ? machine.netdev(id) : undefined;
 }
 
 /**
@@ -39,6 +52,7 @@ class Plugger {
   declare private readonly serials: { bus: string; device: VirtioSerial }[];
   /** Slots that QEMU's default devices would have: not given out, though nothing is there. */
   declare private readonly reserved: Set<number>;
+  declare private readonly macs: MacAddresses;
 
   constructor(
     private readonly desc: MachineDescription,
@@ -49,10 +63,14 @@ class Plugger {
     this.counts = new Map();
     this.serials = [];
     this.reserved = new Set();
+    this.macs = new MacAddresses();
     if (board.pci !== undefined && !desc.nodefaults) {
       // A display always, a network card unless the command line has something for networks.
       this.reserved.add(board.pci.firstSlot);
-      if (desc.netdevs.length === 0) this.reserved.add(board.pci.firstSlot + 1);
+      if (desc.netdevs.length === 0) {
+        this.reserved.add(board.pci.firstSlot + 1);
+        this.macs.next(undefined);
+      }
     }
     const legacy = !desc.globals.some((g) =>
       g.driver === "virtio-mmio" && g.property === "force-legacy" &&
@@ -101,7 +119,7 @@ class Plugger {
     if (props.bus !== undefined && props.bus !== places.name) {
       throw this.noSuchBus(entry, props.bus, [places.name]);
     }
-    const { pci, device, place } = entry.create(this.machine.context, props, { name });
+    const { pci, device, place } = entry.create(this.machine.context, props, this.hostOf(name));
     const slot = place?.slot ?? this.freeSlot(entry);
     const func = place?.func ?? 0;
     const there = places.bus.at(slot, func);
@@ -133,13 +151,20 @@ class Plugger {
       const possible = free.map((t) => t.name).join(", ") || "none";
       throw new MachineError(`-device ${entry.driver}: bus is full, ${has} (free: ${possible})`);
     }
-    const { device } = entry.create(this.machine.context, props, { name });
+    const { device } = entry.create(this.machine.context, props, this.hostOf(name));
     transport.plug(device!);
     this.addSerial(device, props.id);
     const { base } = this.board.mmioSlots[this.transports.indexOf(transport)];
     return `${transport.name} (0x${base.toString(16)})`;
   }
 
+  private hostOf(name: string): CreateHost {
+    return {
+      name,
+      netdev: (id) => netdevOf(this.desc, this.machine, id),
+      mac: (given) => this.macs.next(given),
+    };
+  }
   private plugPort(entry: CatalogEntry, props: Record<string, string>, name: string): string {
     // Without `bus` the youngest, as in QEMU.
     let on = this.serials.at(-1);

@@ -1,10 +1,19 @@
 import type { MachineContext } from "../bus.ts";
 import type { Chardev } from "../chardev.ts";
+import type { NetBackend } from "../net/backend.ts";
 import { type Props, UsageError } from "../description/types.ts";
 import { type ConsolePort, VirtioSerial } from "./console.ts";
 import type { VirtioDevice } from "./device.ts";
+import type { VirtioNet } from "./net.ts";
 import { VirtioPci } from "./pci.ts";
-import { offeredFeatures, portProperties, rngProperties, serialProperties } from "./properties.ts";
+import { makeNet } from "./net_create.ts";
+import {
+  netProperties,
+  offeredFeatures,
+  portProperties,
+  rngProperties,
+  serialProperties,
+} from "./properties.ts";
 import { parseProps, type PropertySpec, type PropValues } from "./props.ts";
 import { VirtioRng } from "./rng.ts";
 
@@ -14,6 +23,10 @@ export interface CreateHost {
   readonly name: string;
   /** Finds a back end by its id. */
   chardev?(id: string): Chardev | undefined;
+  /** Finds a network back end by its id. */
+  netdev?(id: string): NetBackend | undefined;
+  /** The address of a network card: as given, or the next free one. */
+  mac?(given: Uint8Array | undefined): Uint8Array;
   /** Ports: the serial device they go on. */
   readonly serial?: VirtioSerial | undefined;
 }
@@ -52,7 +65,9 @@ interface Model {
   readonly transitionalId: number;
   readonly classCode: (values: PropValues) => number;
   properties(pci: boolean, modes?: boolean): PropertySpec[];
-  make(ctx: MachineContext, name: string, driver: string, values: PropValues): VirtioDevice;
+  /** MSI-X vectors where the command line does not say: as many as the device has a use for. */
+  readonly vectors?: (device: VirtioDevice) => number;
+  make(ctx: MachineContext, host: CreateHost, driver: string, values: PropValues): VirtioDevice;
 }
 
 /** QEMU's DEV_NVECTORS_UNSPECIFIED: the device has its own number, 2 for the entropy device. */
@@ -65,7 +80,7 @@ const RNG: Model = {
   transitionalId: 0x1005,
   classCode: () => 0x00ff00,
   properties: rngProperties,
-  make(ctx, name, driver, values) {
+  make(ctx, { name }, driver, values) {
     const maxBytes = values.bigint("max-bytes");
     const periodMs = values.number("period");
     if (maxBytes >= 1n << 63n) throw new UsageError(`-device ${driver}: max-bytes must be below 2^63`);
@@ -81,7 +96,7 @@ const SERIAL: Model = {
   classCode: (values) =>
     [0x0380, 0x00ff].includes(values.number("class")) ? values.number("class") << 8 : 0x078000,
   properties: serialProperties,
-  make(ctx, name, driver, values) {
+  make(ctx, { name }, driver, values) {
     const maxPorts = values.number("max_ports");
     if (maxPorts < 1 || maxPorts > 511) {
       throw new UsageError(`-device ${driver}: max_ports=${maxPorts} is wrong, expected 1 to 511`);
@@ -93,6 +108,17 @@ const SERIAL: Model = {
       size: values.size("x-size"),
     });
   },
+};
+
+const NET: Model = {
+  stem: "virtio-net",
+  help: "network card",
+  transitionalId: 0x1000,
+  classCode: () => 0x020000,
+  properties: netProperties,
+  // The configuration, two for each pair, the control queue.
+  vectors: (device) => 2 * (device as VirtioNet).maxPairs + 2,
+  make: makeNet,
 };
 
 /** Legacy and modern as the properties say; on a root bus, `auto` means both (QEMU's virtio_pci_realize). */
@@ -127,11 +153,11 @@ function pciEntry(model: Model, suffix: "" | "-transitional" | "-non-transitiona
         );
       }
       const asked = values.number("vectors");
-      const vectors = asked === VECTORS_UNSPECIFIED ? 2 : asked;
-      if (vectors > MAX_VECTORS) {
+      if (asked !== VECTORS_UNSPECIFIED && asked > MAX_VECTORS) {
         throw new UsageError(`-device ${driver}: vectors=${asked} is wrong, expected 0 to ${MAX_VECTORS}`);
       }
-      const device = model.make(ctx, host.name, driver, values);
+      const device = model.make(ctx, host, driver, values);
+      const vectors = asked === VECTORS_UNSPECIFIED ? model.vectors?.(device) ?? 2 : asked;
       const pci = new VirtioPci(device, {
         transitionalId: model.transitionalId,
         classCode: model.classCode(values),
@@ -155,7 +181,7 @@ function busEntry(model: Model): CatalogEntry {
     help: `${model.help} on virtio-mmio`,
     properties,
     create: (ctx, props, host) => ({
-      device: model.make(ctx, host.name, driver, parseProps(driver, properties, props)),
+      device: model.make(ctx, host, driver, parseProps(driver, properties, props)),
     }),
   };
 }
@@ -197,7 +223,7 @@ function portEntry(driver: "virtconsole" | "virtserialport"): CatalogEntry {
 
 /** Every virtio device there is, by QEMU's names. */
 export const deviceCatalog: readonly CatalogEntry[] = [
-  ...[RNG, SERIAL].flatMap((model) => [
+  ...[RNG, SERIAL, NET].flatMap((model) => [
     pciEntry(model, ""),
     pciEntry(model, "-transitional"),
     pciEntry(model, "-non-transitional"),

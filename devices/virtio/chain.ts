@@ -97,6 +97,21 @@ export class Chain {
     return done;
   }
   /**
+   * The readable bytes from byte `offset` on as they lie in guest memory, without a copy; undefined if they do not lie
+   * in one piece, or there are none.
+   */
+  view(offset: number): Uint8Array | undefined {
+    const last = this.outNum - 1;
+    for (let i = 0; i <= last; i++) {
+      const length = this.lengthOf(i);
+      if (offset < length) {
+        return i === last ? this.memory.bytesAt(this.addressOf(i) + offset, length - offset) : undefined;
+      }
+      offset -= length;
+    }
+    return undefined;
+  }
+  /**
    * Writes `source` behind what was written before (or at byte `offset` of the writable bytes); answers how many bytes
    * there was room for. {@link written} is then the length to `push` with.
    */

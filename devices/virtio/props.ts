@@ -7,6 +7,8 @@ export type PropertyType =
   | "uint16"
   | "uint32"
   | "uint64"
+  | "int32"
+  | "mac"
   | "text"
   | "address"
   | "size";
@@ -50,6 +52,11 @@ export class PropValues {
   place(name = "addr"): { slot: number; func: number } | undefined {
     const devfn = this.get(name) as number | undefined;
     return devfn === undefined ? undefined : { slot: devfn >> 3, func: devfn & 7 };
+  }
+  /** `mac`: six bytes; undefined where it was not given. */
+  mac(name: string): Uint8Array | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : Uint8Array.from(text.split(":"), (byte) => parseInt(byte, 16));
   }
   /** `x-size`. */
   size(name: string): { cols: number; rows: number } | undefined {
@@ -116,6 +123,14 @@ function parse(driver: string, spec: PropertySpec, text: string): Value {
         ? slot * 8 + Number(match![2] ?? 0)
         : bad("SLOT or SLOT.FUNCTION, hexadecimal: 0 to 1f, 0 to 7");
     }
+    case "mac":
+      return /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i.test(text)
+        ? text.replaceAll("-", ":")
+        : bad("six bytes: 52:54:00:12:34:56");
+    case "int32":
+      return /^-?\d{1,10}$/.test(text) && (Number(text) | 0) === Number(text)
+        ? Number(text)
+        : bad("a number from -2147483648 to 2147483647");
     case "size": {
       const match = /^(\d{1,5})x(\d{1,5})$/.exec(text);
       const [cols, rows] = match === null ? [65536, 65536] : [Number(match[1]), Number(match[2])];

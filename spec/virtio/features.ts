@@ -72,6 +72,12 @@ export const NetF = {
   GUEST_ANNOUNCE: 1n << 21n,
   MQ: 1n << 22n,
   CTRL_MAC_ADDR: 1n << 23n,
+  HASH_REPORT: 1n << 57n,
+  GUEST_HDRLEN: 1n << 59n,
+  RSS: 1n << 60n,
+  RSC_EXT: 1n << 61n,
+  STANDBY: 1n << 62n,
+  SPEED_DUPLEX: 1n << 63n,
 } as const;
 
 const DEVICE_NAMES: Record<number, Record<string, bigint>> = {
@@ -79,10 +85,33 @@ const DEVICE_NAMES: Record<number, Record<string, bigint>> = {
   [VirtioId.Console]: ConsoleF,
 };
 
-/** Which feature needs which (virtio 1.4, 6 and the device chapters' "Feature bit requirements"). */
-const REQUIRES: [bigint, bigint][] = [
-  [F.RING_PACKED, F.VERSION_1],
+/** A feature, and what it needs: one of these. */
+type Requirement = readonly [feature: bigint, needs: readonly bigint[]];
+
+/** Which feature needs which (virtio 1.4, 6). */
+const REQUIRES: readonly Requirement[] = [
+  [F.RING_PACKED, [F.VERSION_1]],
 ];
+/** The same of a device, by its id: the device chapters' "Feature bit requirements". */
+const DEVICE_REQUIRES: Readonly<Record<number, readonly Requirement[]>> = {
+  // virtio 1.4, 5.1.3.1; of CTRL_RX_EXTRA 5.1.4.2 says so.
+  [VirtioId.Net]: [
+    ...[NetF.GUEST_TSO4, NetF.GUEST_TSO6, NetF.GUEST_UFO].map((f): Requirement => [f, [NetF.GUEST_CSUM]]),
+    ...[NetF.HOST_TSO4, NetF.HOST_TSO6, NetF.HOST_UFO].map((f): Requirement => [f, [NetF.CSUM]]),
+    [NetF.GUEST_ECN, [NetF.GUEST_TSO4, NetF.GUEST_TSO6]],
+    [NetF.HOST_ECN, [NetF.HOST_TSO4, NetF.HOST_TSO6]],
+    [NetF.RSC_EXT, [NetF.HOST_TSO4, NetF.HOST_TSO6]],
+    ...[
+      NetF.CTRL_RX,
+      NetF.CTRL_RX_EXTRA,
+      NetF.CTRL_VLAN,
+      NetF.GUEST_ANNOUNCE,
+      NetF.MQ,
+      NetF.CTRL_MAC_ADDR,
+      NetF.RSS,
+    ].map((f): Requirement => [f, [NetF.CTRL_VQ]]),
+  ],
+};
 
 /** The 32-bit word `i` (0 is the least significant) of a feature set. */
 export function featureWord(features: bigint, i: number): number {
@@ -114,8 +143,17 @@ export function featureNames(features: bigint, deviceId: number): string[] {
   return result;
 }
 
-/** Features of the set whose prerequisite is missing, by name; empty for a consistent set. */
+/**
+ * Features of the set whose prerequisite is missing, by name; empty for a consistent set.
+ *
+ * ```ts
+ * import { NetF, unmetRequirements } from "./features.ts";
+ * console.assert(unmetRequirements(NetF.MQ, 1).join() === "MQ needs CTRL_VQ");
+ * ```
+ */
 export function unmetRequirements(features: bigint, deviceId: number): string[] {
-  return REQUIRES.filter(([f, needs]) => (features & f) !== 0n && (features & needs) !== needs)
-    .map(([f, needs]) => `${featureNames(f, deviceId)} needs ${featureNames(needs, deviceId)}`);
+  const name = (f: bigint) => featureNames(f, deviceId)[0];
+  return [...REQUIRES, ...DEVICE_REQUIRES[deviceId] ?? []]
+    .filter(([f, needs]) => (features & f) !== 0n && needs.every((n) => (features & n) === 0n))
+    .map(([f, needs]) => `${name(f)} needs ${needs.map(name).join(" or ")}`);
 }

@@ -7,3 +7,4 @@ export * from "./packed.ts";
 export * from "./pci.ts";
 export * from "./mmio.ts";
 export * from "./console.ts";
+export * from "./net.ts";

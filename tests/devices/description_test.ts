@@ -41,9 +41,6 @@ Deno.test("the rng and console rows of Hermit's CI are read, and written back th
 
 Deno.test("rows for devices that are missing are refused by the device's name", () => {
   const rows = {
-    "virtio-net-pci":
-      "-netdev user,id=net0,hostfwd=tcp::9975-:9975 -device virtio-net-pci,netdev=net0,packed=on",
-    "virtio-net-device": "-netdev user,id=net0 -device virtio-net-device,netdev=net0",
     "vhost-user-fs-pci": "-chardev socket,id=char0,path=./v -device vhost-user-fs-pci,chardev=char0,tag=root",
     "vhost-vsock-pci": "-device vhost-vsock-pci,disable-legacy=on,guest-cid=3",
   };

@@ -2,6 +2,7 @@
 import { AddressSpace, type MachineContext } from "../../../devices/bus.ts";
 import type { Chardev, ChardevFrontend } from "../../../devices/chardev.ts";
 import { EventQueue, Random } from "../../../devices/events.ts";
+import type { NetBackend, NetFrontend } from "../../../devices/net/backend.ts";
 import { GuestMemory } from "../../../devices/guest_memory.ts";
 import { PciBus } from "../../../devices/pci/mod.ts";
 import {
@@ -43,6 +44,29 @@ export class TestChardev implements Chardev {
   }
 }
 
+/** A cable whose other end is the test. */
+export class TestNetdev implements NetBackend {
+  readonly id = "n0";
+  readonly sent: Uint8Array[] = [];
+  accepts = 0;
+  /** Whether it takes frames. */
+  open = true;
+  queues = 1;
+  frontend: NetFrontend | undefined;
+  attach(frontend: NetFrontend): void {
+    this.frontend = frontend;
+  }
+  canSend(): boolean {
+    return this.open;
+  }
+  send(frame: Uint8Array): void {
+    this.sent.push(frame.slice());
+  }
+  acceptInput(): void {
+    this.accepts++;
+  }
+}
+
 export class Rig {
   readonly ram = new Uint8Array(1 << 20);
   readonly events: TraceEvent[] = [];
@@ -51,6 +75,7 @@ export class Rig {
   readonly ports = new AddressSpace();
   readonly messages: { address: number; data: number }[] = [];
   readonly chardev = new TestChardev();
+  readonly netdev = new TestNetdev();
   readonly bus = new PciBus(this.memory, this.ports);
   readonly ctx: MachineContext = {
     memory: new GuestMemory([{ base: 0, bytes: this.ram }]),
@@ -75,6 +100,7 @@ export class Rig {
       const created = findDriver(driver)!.create(this.ctx, props, {
         name: `${driver}.0`,
         chardev: () => this.chardev,
+        netdev: () => this.netdev,
         serial: this.device as VirtioSerial,
       });
       if (created.device !== undefined) this.device = created.device;

@@ -16,11 +16,16 @@ Deno.test("the catalog has QEMU's names and aliases", () => {
     "virtio-serial-pci-transitional",
     "virtio-serial-pci-non-transitional",
     "virtio-serial-device",
+    "virtio-net-pci",
+    "virtio-net-pci-transitional",
+    "virtio-net-pci-non-transitional",
+    "virtio-net-device",
     "virtconsole",
     "virtserialport",
   ]);
   assertEquals(findDriver("virtio-serial")?.driver, "virtio-serial-pci");
-  assertEquals(findDriver("virtio-net-pci"), undefined);
+  assertEquals(findDriver("virtio-net")?.driver, "virtio-net-pci");
+  assertEquals(findDriver("virtio-blk-pci"), undefined);
   for (const e of deviceCatalog) {
     const names = e.properties.map((p) => p.name);
     assertEquals(names.length, new Set(names).size, `${e.driver} lists each property once`);

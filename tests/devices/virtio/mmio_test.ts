@@ -6,7 +6,7 @@ import { bytesOf, reference, Rig } from "./_rig.ts";
 const words = (argv: string[]) =>
   argv.filter((_, i) => argv[i - 1] === "-device").map((w) => w.replace(",bus=virtio-mmio-bus.0", ""));
 
-for (const file of ["mmio-virtio-rng", "mmio-virtio-serial-virtconsole"]) {
+for (const file of ["mmio-virtio-rng", "mmio-virtio-serial-virtconsole", "mmio-virtio-net"]) {
   for (const [variant, ref] of Object.entries<ReturnType<typeof reference>>(reference(file).variants)) {
     Deno.test(`${file}, ${variant}: registers`, () => {
       const { mmio } = new Rig(words(ref.qemu_argv), ref.identity.version === 1);

@@ -4,7 +4,7 @@ import { BAR4, bytesOf, COMMON, DEVICE, ISR, LEGACY_BAR, MSIX_BAR, NOTIFY, refer
 const hexNumber = (s: string) => Number(s);
 const words = (argv: string[]) => argv.filter((_, i) => argv[i - 1] === "-device");
 
-for (const file of ["pci-virtio-rng", "pci-virtio-serial-virtconsole"]) {
+for (const file of ["pci-virtio-rng", "pci-virtio-serial-virtconsole", "pci-virtio-net"]) {
   const data = reference(file);
   for (const [variant, ref] of Object.entries<ReturnType<typeof reference>>(data.variants)) {
     // Root ports are refused by the machine; everything else must be equal.
