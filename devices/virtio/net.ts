@@ -150,9 +150,9 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   sendReady(): void {
     for (const t of this.transmitters) t.onReady();
   }
-  /** Whether buffers for so many bytes wait; asks for a notification if not. */
+  /** Whether buffers wait, where they can be merged for so many bytes; asks for a notification if not. */
   private hasBuffers(index: number, bytes: number): boolean {
-    const enough = !this.isEmpty(index) && (!this.mergeable || this.availBytes(index, bytes, 0).in >= bytes);
+    const enough = !this.mergeable && !this.isEmpty(index) || this.availBytes(index, bytes, 0).in >= bytes;
     this.setNotification(index, !enough);
     return enough;
   }

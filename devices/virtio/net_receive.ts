@@ -1,4 +1,4 @@
-import { NET_HDR_SIZE, NetHdr } from "../../spec/virtio/net.ts";
+import { NetHdr } from "../../spec/virtio/net.ts";
 import type { Chain } from "./chain.ts";
 import type { DeviceQueue } from "./queue.ts";
 
@@ -44,11 +44,13 @@ export class FrameWriter {
     if (first === undefined) return false;
     const ring = this.host.ring(index)!;
     if (first.writableLength < headerLength) return this.refuse(ring, first);
+    const done = first.writeFrom(frame, headerLength);
+    const whole = done === frame.length;
     header[NetHdr.NUM_BUFFERS] = 1;
     header[NetHdr.NUM_BUFFERS + 1] = 0;
-    first.writeFrom(headerLength === NET_HDR_SIZE ? header : header.subarray(0, headerLength), 0);
-    const done = first.writeFrom(frame, headerLength);
-    if (done === frame.length) {
+    // As QEMU, which without MRG_RXBUF writes no num_buffers (virtio 1.4, 5.1.6.4.1 wants a 1 there).
+    first.writeFrom(mergeable && whole ? header : header.subarray(0, NetHdr.NUM_BUFFERS), 0);
+    if (whole) {
       ring.push(first, headerLength + done);
       return true;
     }

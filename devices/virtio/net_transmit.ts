@@ -117,8 +117,8 @@ export class Transmitter {
       const chain = host.pop(index);
       if (chain === undefined) break;
       const length = chain.readableLength - headerLength;
-      if (chain.outNum === 0 || length < 0) return this.refuse(chain);
-      if (length > 0 && length <= MAX_FRAME) {
+      if (length <= 0) return this.refuse(chain);
+      if (length <= MAX_FRAME) {
         host.send(this.frameOf(chain, headerLength, length), chain, index);
       }
       host.push(index, chain, 0);
@@ -159,10 +159,13 @@ export class Transmitter {
   }
   private refuse(chain: Chain): number {
     const { outNum, readableLength } = chain;
+    // QEMU ends in an assertion where the header is cut short.
     const found = outNum === 0
-      ? "virtio-net header not in first element"
-      : `virtio-net header incorrect: ${readableLength} bytes`;
-    this.host.needsReset(`${this.host.name} queue ${this.index}: ${found} (${HEADER_RULE})`);
+      ? "header not in first element"
+      : readableLength < this.host.headerLength
+      ? `header incorrect: ${readableLength} bytes`
+      : "nothing to send";
+    this.host.needsReset(`${this.host.name} queue ${this.index}: virtio-net ${found} (${HEADER_RULE})`);
     this.host.push(this.index, chain, 0);
     return -1;
   }

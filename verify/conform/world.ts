@@ -2,6 +2,8 @@ import type { Platform } from "../../arch/platform.ts";
 import { type MachineDescription, parseDescription } from "../../devices/description/mod.ts";
 import { BufferChardev } from "../../devices/host/buffer_chardev.ts";
 import { createMachine } from "../../devices/machine/mod.ts";
+import type { NetBackend } from "../../devices/net/backend.ts";
+import { Hub } from "../../devices/net/hub.ts";
 import { QemuPlatform } from "../../devices/qemu/mod.ts";
 import type { TraceEvent, TraceSink } from "../../spec/trace.ts";
 
@@ -76,7 +78,8 @@ export function describe(words: string): MachineDescription {
 export function simulatedWorld(desc: MachineDescription): World {
   const trace = new LineRecorder();
   const c0 = new TakenChardev("c0");
-  const platform = createMachine(desc, { chardevs: new Map([["c0", c0]]), seed: 1, trace });
+  const chardevs = new Map([["c0", c0]]);
+  const platform = createMachine(desc, { chardevs, netdevs: hubPorts(desc), seed: 1, trace });
   platform.random.fill = (target) => void target.fill(0);
   const { bytes } = platform.ram[0];
   const settle = () => platform.events.advance(SETTLED);
@@ -94,6 +97,19 @@ export function simulatedWorld(desc: MachineDescription): World {
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** Ports of hubs, as `-netdev hubport` asks for them: two cards of a machine on one hub are a cable. */
+function hubPorts(desc: MachineDescription): Map<string, NetBackend> {
+  const hubs = new Map<string, Hub>();
+  const ports = new Map<string, NetBackend>();
+  for (const { type, id, props } of desc.netdevs) {
+    if (type !== "hubport") continue;
+    const hub = hubs.get(props.hubid) ?? new Hub();
+    hubs.set(props.hubid, hub);
+    ports.set(id, hub.port(id));
+  }
+  return ports;
 }
 
 /** Options of {@link qemuWorld}. */
