@@ -44,13 +44,13 @@ export class PciBar {
 
   /**
    * Moves the window to what the register and COMMAND say. As in QEMU (pci_bar_address), address 0, a window that
-   * wraps and one that ends at the very top are not decoded: those are values in the middle of sizing.
+   * wraps and one that ends at the very top of 32 bits are not decoded: those are values in the middle of sizing.
    */
   update(low: number, high: number, decode: boolean, memory: AddressSpace, ports: AddressSpace): void {
     const masked = (low & ~(this.size - 1) & (this.kind === "io" ? ~3 : ~15)) >>> 0;
     const base = this.kind === "mem64" ? high * 2 ** 32 + masked : masked;
     const last = base + this.size - 1;
-    const top = this.kind === "io" ? 0xffff : this.kind === "mem32" ? 0xffff_ffff : ADDRESS_LIMIT;
+    const top = this.kind === "mem64" ? ADDRESS_LIMIT : 0xffff_ffff;
     const at = decode && base !== 0 && last < top ? base : -1;
     if (at === this.mappedAt) return;
     this.mapping?.remove();
