@@ -7,7 +7,7 @@ export const Area = {
   /** Areas of queue n: 64 KiB from here on. */
   QUEUES: 0x10_0000,
   QUEUE_STRIDE: 0x1_0000,
-  QUEUE_COUNT: 8,
+  QUEUE_COUNT: 12,
   BUFFERS: 0x20_0000,
   BUFFERS_SIZE: 0x4_0000,
   TABLES: 0x24_0000,
