@@ -1,6 +1,6 @@
 import { type Props, UsageError } from "../../description/types.ts";
 import { readBool } from "../../description/words.ts";
-import { and, maskOf, readAddress, showAddress } from "./address.ts";
+import { formatAddress, netmask, parseAddress, prefixOf } from "../../../inet/addresses.ts";
 
 /** A port of the host that leads to the guest (`hostfwd=`). Addresses as 32-bit numbers. */
 export interface Forward {
@@ -73,11 +73,11 @@ export function userOptions(where: string, props: Props, hostfwd: readonly strin
   const { network, mask } = readNetwork(where, props.net ?? "10.0.2.0/24");
   const inside = (name: "host" | "dns" | "dhcpstart", otherwise: number) => {
     const text = props[name];
-    const address = text === undefined ? (network | and(otherwise, ~mask)) >>> 0 : readAddress(text);
+    const address = text === undefined ? (network | otherwise & ~mask) >>> 0 : parseAddress(text);
     if (address === undefined) throw new UsageError(`${where}: ${name}=${text} is not an IPv4 address`);
-    if (and(address, mask) === network) return address;
+    if ((address & mask) >>> 0 === network) return address;
     throw new UsageError(
-      `${where}: ${name}=${text} does not belong to the network ${showAddress(network)}/${bitsOf(mask)}`,
+      `${where}: ${name}=${text} does not belong to the network ${formatAddress(network)}/${prefixOf(mask)}`,
     );
   };
   const host = inside("host", 0x0202);
@@ -106,10 +106,10 @@ export function readForward(where: string, text: string, guest: number): Forward
   if (m === null) throw wrong("is not a rule");
   const [, protocol, hostText, hostPort, guestText, guestPort] = m;
   if (!["", "tcp", "udp"].includes(protocol)) throw wrong(`'${protocol}' is not a protocol`);
-  if (hostText !== "" && readAddress(hostText) === undefined) {
+  if (hostText !== "" && parseAddress(hostText) === undefined) {
     throw wrong(`'${hostText}' is not an IPv4 address`);
   }
-  const guestAddress = guestText === "" ? guest : readAddress(guestText);
+  const guestAddress = guestText === "" ? guest : parseAddress(guestText);
   if (guestAddress === undefined) throw wrong(`'${guestText}' is not an IPv4 address`);
   const port = (value: string, least: number) => {
     const n = /^\d{1,5}$/.test(value) ? Number(value) : NaN;
@@ -129,19 +129,16 @@ export function readForward(where: string, text: string, guest: number): Forward
 /** `a.b.c.d`, `a.b.c.d/bits` or `a.b.c.d/mask`; without a mask the class of old decides, as with QEMU. */
 function readNetwork(where: string, text: string): { network: number; mask: number } {
   const [first, second, more] = text.split("/");
-  const address = readAddress(first);
+  const address = parseAddress(first);
   const wrong = new UsageError(`${where}: net=${text} is not a network (as 10.0.2.0/24)`);
   if (address === undefined || more !== undefined) throw wrong;
-  let mask: number | undefined;
-  if (second === undefined) mask = maskOf(address >>> 31 === 0 ? 8 : address >>> 30 === 2 ? 16 : 24);
-  else if (/^\d{1,2}$/.test(second)) mask = Number(second) <= 32 ? maskOf(Number(second)) : undefined;
-  else mask = readAddress(second);
-  if (mask === undefined || maskOf(bitsOf(mask)) !== mask || bitsOf(mask) < 4 || bitsOf(mask) > 29) {
-    throw wrong;
-  }
-  return { network: and(address, mask), mask };
-}
-
-function bitsOf(mask: number): number {
-  return Math.clz32(~mask);
+  // Without a mask: 8, 16 or 24 bits, by the first ones.
+  const bits = second === undefined
+    ? address >>> 31 === 0 ? 8 : address >>> 30 === 2 ? 16 : 24
+    : /^\d{1,2}$/.test(second)
+    ? Number(second)
+    : prefixOf(parseAddress(second) ?? 1);
+  if (bits === undefined || bits < 4 || bits > 29) throw wrong;
+  const mask = netmask(bits);
+  return { network: (address & mask) >>> 0, mask };
 }
