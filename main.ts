@@ -5,7 +5,8 @@ import type { Platform } from "./arch/platform.ts";
 import { helpText } from "./cli/help.ts";
 import { type Options, readOptions } from "./cli/options.ts";
 import { UsageError } from "./devices/description.ts";
-import { HostError, openChardevs, OutputFile, writeAll } from "./devices/host/mod.ts";
+import { HostError, openChardevs, OutputFile, wallClock, writeAll } from "./devices/host/mod.ts";
+import { openNetdevs } from "./devices/host/net/mod.ts";
 import type { Chardev } from "./devices/chardev.ts";
 import { createMachine } from "./devices/machine/mod.ts";
 import { QemuPlatform } from "./devices/qemu/mod.ts";
@@ -58,7 +59,7 @@ async function run(options: Options): Promise<number> {
     });
     closers.push(() => host.close());
     close = () => closeAll(closers);
-    platform = await startPlatform(options, host.chardevs, trace);
+    platform = await startPlatform(options, host.chardevs, trace, closers);
     const { now } = platform;
     if (json !== undefined) json.clock = now.bind(platform);
     let alloc: DeviceAlloc | undefined;
@@ -87,13 +88,23 @@ async function run(options: Options): Promise<number> {
   }
 }
 
-/** The machine of the description, simulated or real. */
-async function startPlatform(options: Options, chardevs: ReadonlyMap<string, Chardev>, trace: TraceSink) {
+/** The machine of the description, simulated or real. What must be closed at the end is added to `closers`. */
+async function startPlatform(
+  options: Options,
+  chardevs: ReadonlyMap<string, Chardev>,
+  trace: TraceSink,
+  closers: (() => void)[],
+) {
   const { desc, seed, latency } = options;
   if (options.platform === "simulated") {
-    // What only the real QEMU needs is given back before anything runs.
+    const log = (line: string) => complain(line);
+    const network = await openNetdevs(desc, { log });
+    closers.push(() => network.close());
+    // What only the real QEMU needs is given back before anything runs, and what nothing in this machine can use.
     for (const name of ["run", "ffi"] as const) await Deno.permissions.revoke({ name });
-    return createMachine(desc, { chardevs, seed, trace, latency });
+    if (desc.netdevs.length === 0) await Deno.permissions.revoke({ name: "net" });
+    const { netdevs } = network;
+    return createMachine(desc, { chardevs, netdevs, clock: wallClock, seed, trace, latency });
   }
   const print = (bytes: Uint8Array) => writeAll(Deno.stderr, bytes);
   return await QemuPlatform.start(desc, { chardevs, trace, program: options.qemu, print });

@@ -9,6 +9,7 @@ export { BufferChardev } from "./buffer_chardev.ts";
 export { HostError, OutputFile, writeAll } from "./file.ts";
 export { MuxEscape } from "./mux.ts";
 export { StdioChardev, type StdioOptions } from "./stdio.ts";
+export { wallClock } from "./wall_clock.ts";
 
 /** The host's chardevs of a description; {@link HostChardevs.close} flushes files and gives the terminal back. */
 export interface HostChardevs {

@@ -15,6 +15,9 @@ export class NetFilter implements NetBackend {
   get id(): string {
     return this.backend.id;
   }
+  get queues(): number {
+    return this.backend.queues ?? 1;
+  }
   attach(frontend: NetFrontend, clock?: NetClock): void {
     this.frontend = frontend;
     this.clock = clock;

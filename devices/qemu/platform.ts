@@ -55,6 +55,8 @@ export class QemuPlatform implements Platform {
   private readonly shared: SharedRam;
   private readonly stdio: readonly QemuStdio[];
   private readonly release: () => Promise<void>;
+  /** Somebody may send a frame. */
+  private readonly networked: boolean;
 
   private constructor(desc: MachineDescription, parts: QemuParts, private readonly host: QemuHost) {
     const { process, shared } = parts;
@@ -63,6 +65,7 @@ export class QemuPlatform implements Platform {
     this.stdio = parts.stdio;
     this.release = parts.release;
     this.machine = desc.machine;
+    this.networked = desc.netdevs.some((n) => n.type !== "hubport");
     this.commandLine = parts.commandLine;
     this.trace = host.trace ?? NO_TRACE;
     this.ram = shared.ram;
@@ -234,6 +237,7 @@ export class QemuPlatform implements Platform {
   }
   /** No network and no file from which something could come. */
   private closed(): boolean {
+    if (this.networked) return false;
     return !this.host.chardevs.size || this.stdio.every((s) => !s.inputOpen);
   }
 
@@ -284,7 +288,7 @@ export class QemuPlatform implements Platform {
     const left = until === undefined ? LONGEST_NAP : Math.max(0, (until - this.now()) / 1e6);
     const length = Math.min(left, LONGEST_NAP, NAP * (1 + (round - BUSY_ROUNDS) / 10));
     const { qtest } = this.process;
-    let timer = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const events: Promise<unknown>[] = [new Promise<void>((wake) => timer = setTimeout(wake, length))];
     events.push(qtest.waitForEvent());
     for (const s of inputs) events.push(s.inputReady());

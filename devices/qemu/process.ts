@@ -87,7 +87,7 @@ export class QemuProcess {
     const { qtest } = this;
     const answer = qtest.waitForEvent();
     qtest.poke();
-    let timer = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), START_PATIENCE));
     const first = await Promise.race([answer.then(() => "answer" as const), this.child.status, late]);
     clearTimeout(timer);
