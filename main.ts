@@ -21,7 +21,7 @@ const USAGE = 2, INTERNAL = 70, HOST = 74;
 async function main(argv: string[]): Promise<number> {
   let options: Options | undefined;
   try {
-    options = readOptions(argv, TRANSPORT);
+    options = readOptions(argv, TRANSPORT, APPS);
     if (options.what === "help") return say(helpText(TRANSPORT, APPS));
     if (options.what === "version") return say(`pagurus ${VERSION} (${TRANSPORT})\n`);
     if (!Object.hasOwn(APPS, options.app)) throw new UnknownAppError(options.app);

@@ -14,9 +14,16 @@ the machine, in QEMU's words (one dash or two)
   -machine q35|pc|microvm[,prop=value]     -m 64M     -smp 1     -append "kernel command line"
   -device DRIVER[,prop=value]              -global DRIVER.PROP=VALUE     -object rng-builtin,id=ID
   -chardev stdio|null|file|ringbuf,id=ID[,mux=on]
+  -netdev user|socket|hubport,id=ID[,...]  -object filter-dump,id=ID,netdev=ID,file=FILE
   -serial none|null|stdio|mon:stdio|file:PATH|chardev:ID
   -nodefaults  -nographic  -display none   -trace PATTERN (events to standard error, as 'virtio*')
 without any: ${demoMachine(transport).join(" ")}
+  and for an application that uses the network: ${
+    demoMachine(transport, ["tcp:PORT"]).slice(demoMachine(transport).length).join(" ")
+  }
+-netdev user: net=, host=, dns=, dhcpstart=, hostname=, restrict=on; hostfwd=[tcp|udp]:[hostaddr]:port-[guestaddr]:port
+  listens on 127.0.0.1 unless hostaddr says otherwise; socket: listen=, connect=[host]:port; hubport: hubid=, netdev=
+  a bad link, on any of them: x-loss=5%,x-dup=1%,x-reorder=2%,x-corrupt=1%,x-delay=10ms (from the seed)
 
 the simulator
   --seed N              seed of all randomness (default ${DEFAULT_SEED}); same seed and input, same run
@@ -28,7 +35,7 @@ the simulator
   -h, --help            this text        --version
 
 exit status: the guest's; 2 for a wrong command line, 70 for an error of the simulator,
-  74 if the host cannot write (disk full)
+  74 if the host fails (a full disk, a port in use)
 with mux=on: C-a x ends the machine, C-a h helps
 `;
 }

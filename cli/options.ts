@@ -44,22 +44,33 @@ export interface Options {
   readonly desc: MachineDescription;
 }
 
-/** The machine that is started without any machine option, for a kernel of this transport. */
-export function demoMachine(transport: string): string[] {
-  const chardev = ["-chardev", "stdio,id=char0,mux=on", "-serial", "chardev:char0"];
-  if (transport === "mmio") {
-    return [
-      ..."-machine microvm -m 64M -global virtio-mmio.force-legacy=off".split(" "),
-      ...chardev,
-      ..."-device virtio-rng-device -device virtio-serial-device -device virtconsole,chardev=char0".split(
-        " ",
-      ),
-    ];
-  }
+/**
+ * The machine that is started without any machine option, for a kernel of this transport.
+ *
+ * @param network ports of the host's loopback that lead to the guest (`tcp:9975`); undefined: no network card.
+ */
+export function demoMachine(transport: string, network?: readonly string[]): string[] {
+  const mmio = transport === "mmio";
+  const suffix = mmio ? "device" : "pci";
+  const words = [
+    ...(mmio ? "-machine microvm -m 64M -global virtio-mmio.force-legacy=off" : "-machine q35 -m 64M").split(
+      " ",
+    ),
+    ...["-chardev", "stdio,id=char0,mux=on", "-serial", "chardev:char0"],
+    ...["-device", `virtio-rng-${suffix}`, "-device", `virtio-serial-${suffix}`],
+    ...["-device", "virtconsole,chardev=char0"],
+  ];
+  if (network === undefined) return words;
+  const forwards = network.map((rule) => {
+    const [protocol, port] = rule.split(":");
+    return `,hostfwd=${protocol}:127.0.0.1:${port}-:${port}`;
+  });
   return [
-    ..."-machine q35 -m 64M".split(" "),
-    ...chardev,
-    ..."-device virtio-rng-pci -device virtio-serial-pci -device virtconsole,chardev=char0".split(" "),
+    ...words,
+    "-netdev",
+    `user,id=net0${forwards.join("")}`,
+    "-device",
+    `virtio-net-${suffix},netdev=net0`,
   ];
 }
 
@@ -70,9 +81,14 @@ const KEEPS_DEMO = ["append", "trace", "m", "display", "smp"];
  * Reads the whole command line.
  *
  * @param transport of this kernel: a machine without its kind of bus is refused.
+ * @param apps what there is to run: some need a network.
  * @throws {UsageError}
  */
-export function readOptions(argv: readonly string[], transport: "pci" | "mmio"): Options {
+export function readOptions(
+  argv: readonly string[],
+  transport: "pci" | "mmio",
+  apps: Readonly<Record<string, { readonly network?: readonly string[] }>> = {},
+): Options {
   const { tokens, words } = tokenize(twoDashes(argv), OWN);
   const own = new Map<string, string | undefined>();
   const rest: Token[] = [];
@@ -86,7 +102,11 @@ export function readOptions(argv: readonly string[], transport: "pci" | "mmio"):
     ? "version"
     : "run";
   const demo = what !== "run" || rest.every((t) => KEEPS_DEMO.includes(t.name));
-  const all = demo ? [...tokenize(demoMachine(transport)).tokens, ...what === "run" ? rest : []] : rest;
+  const app = words[0] ?? "shell";
+  const network = Object.hasOwn(apps, app) ? apps[app].network : undefined;
+  const all = demo
+    ? [...tokenize(demoMachine(transport, network)).tokens, ...what === "run" ? rest : []]
+    : rest;
   const desc = describeTokens(all);
   if (what === "run") checkTransport(desc, transport);
   const platform = own.get("--platform") ?? "simulated";
@@ -112,7 +132,7 @@ export function readOptions(argv: readonly string[], transport: "pci" | "mmio"):
     traceFile,
     latency: integer("--latency", own.get("--latency"), 0, 1e12),
     careful: own.has("--careful"),
-    app: words[0] ?? "shell",
+    app,
     appArgs: words.length > 1 ? words.slice(1) : undefined,
     desc,
   };

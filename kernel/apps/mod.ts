@@ -6,6 +6,11 @@ import { shell } from "../shell/mod.ts";
 /** An application: a task whose result is the exit code. */
 export interface App {
   readonly help: string;
+  /**
+   * It uses a network: the machine that is started without machine options has a card. What is listed are the ports of
+   * the host's loopback that lead to the same port of the guest: `tcp:9975`, `udp:9975`.
+   */
+  readonly network?: readonly string[];
   run(kernel: Kernel, args: readonly string[]): Task<number>;
 }
 
