@@ -37,6 +37,8 @@ export interface DriverContext {
   readonly log: Log;
   /** `4K@0xfeb00000:5`, from `virtio_mmio.device=` on the command line. Empty: slots are guessed. */
   readonly mmioDevices: readonly string[];
+  /** A variable of the kernel's environment: `HERMIT_MRG_RXBUF_SIZE`. */
+  readonly env?: (name: string) => string | undefined;
   /** Forbids the packed ring (`split`); `packed` refuses devices without it. Default: packed where it is offered. */
   readonly vqKind?: "split" | "packed" | undefined;
 }

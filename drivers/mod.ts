@@ -1,11 +1,12 @@
 /**
  * Device drivers: find the devices of the transport this build is for, bring them up, hand them to the kernel.
- * `pci.ts` and `virtio/transport/` find and reach devices; `rng.ts` and `console.ts` drive them.
+ * `pci.ts` and `virtio/transport/` find and reach devices; `rng.ts`, `console.ts` and `net/` drive them.
  */
 import { findDevices, mapDevice } from "#transport";
 import { VirtioId, virtioIdName } from "../spec/virtio/ids.ts";
 import { VirtioConsoleDriver } from "./console.ts";
 import type { DriverContext } from "./context.ts";
+import { VirtioNetDriver } from "./net/virtio.ts";
 import { VirtioRngDriver } from "./rng.ts";
 import { DriverError, VirtioError } from "./virtio/error.ts";
 import type { VirtioDeviceInfo } from "./virtio/features.ts";
@@ -14,6 +15,8 @@ import type { VirtioDeviceLocation } from "./virtio/transport/mod.ts";
 export * from "./context.ts";
 export { TRANSPORT } from "#transport";
 export { VirtioConsoleDriver } from "./console.ts";
+export type { NetDevice, PartialChecksum, ReceivedFrame } from "./net/mod.ts";
+export { VirtioNetDriver } from "./net/virtio.ts";
 export { VirtioRngDriver } from "./rng.ts";
 export type { VirtioDeviceInfo } from "./virtio/features.ts";
 export type { VirtioDeviceLocation } from "./virtio/transport/mod.ts";
@@ -23,6 +26,7 @@ export * from "./virtio/error.ts";
 export interface Drivers {
   readonly rng: VirtioRngDriver[];
   readonly console: VirtioConsoleDriver[];
+  readonly net: VirtioNetDriver[];
   readonly all: VirtioDeviceInfo[];
   /** Devices that were found but do not run, and why. */
   readonly failed: { readonly location: VirtioDeviceLocation; readonly error: Error }[];
@@ -38,7 +42,7 @@ export interface Drivers {
  * ```
  */
 export function initDrivers(ctx: DriverContext): Drivers {
-  const drivers: Drivers = { rng: [], console: [], all: [], failed: [] };
+  const drivers: Drivers = { rng: [], console: [], net: [], all: [], failed: [] };
   for (const location of findDevices(ctx)) {
     try {
       initDevice(location, ctx, drivers);
@@ -73,6 +77,17 @@ function initDevice(location: VirtioDeviceLocation, ctx: DriverContext, drivers:
       drivers.console.push(driver);
       drivers.all.push(driver.device);
       ctx.log.info("Virtio console driver initialized.");
+      return;
+    }
+    case VirtioId.Net: {
+      const driver = start(
+        "net",
+        location,
+        () => VirtioNetDriver.initDev(mapDevice(location, ctx), ctx),
+      );
+      drivers.net.push(driver);
+      drivers.all.push(driver.device);
+      ctx.log.info("Virtio net driver initialized.");
       return;
     }
     default:

@@ -84,6 +84,7 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
     paging: memory.paging,
     log: log.target("drivers"),
     mmioDevices: env.mmio,
+    env: (name) => env.var(name),
     vqKind: options.vqKind,
   });
   attachConsole(console, serial, drivers, interrupts, log);

@@ -78,7 +78,7 @@ export class Kernel {
     log.info("shutdown", `Shutting down, exit code ${code}`);
     console.flush();
     console.fallBack();
-    for (const driver of [...drivers.rng, ...drivers.console]) driver.shutdown();
+    for (const driver of [...drivers.rng, ...drivers.net, ...drivers.console]) driver.shutdown();
     for (const leak of deviceAlloc.live()) {
       log.warn("mm", `Device memory was not freed: ${leak.owner}, ${leak.length} bytes`);
     }

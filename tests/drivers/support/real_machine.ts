@@ -3,6 +3,7 @@ import { RamDeviceMemory } from "../../../arch/device_memory.ts";
 import { Interrupts } from "../../../arch/interrupts.ts";
 import { PageTables } from "../../../arch/paging.ts";
 import type { Chardev, ChardevFrontend } from "../../../devices/chardev.ts";
+import type { NetBackend } from "../../../devices/net/backend.ts";
 import type { MachineDescription } from "../../../devices/description/mod.ts";
 import { createMachine, type Machine } from "../../../devices/machine/mod.ts";
 import type { DriverContext, Log } from "../../../drivers/context.ts";
@@ -44,7 +45,15 @@ export class RealMachine {
   constructor(
     machine: MachineDescription["machine"],
     words: string[],
-    options: { machineProps?: Record<string, string>; vqKind?: "split" | "packed"; latency?: number } = {},
+    options: {
+      machineProps?: Record<string, string>;
+      vqKind?: "split" | "packed";
+      latency?: number;
+      /** Network back ends; each is a netdev. */
+      netdevs?: ReadonlyMap<string, NetBackend>;
+      env?: Readonly<Record<string, string>>;
+      memory?: number;
+    } = {},
   ) {
     const devices = words.map((word, index) => {
       const [driver, ...rest] = word.split(",");
@@ -56,12 +65,16 @@ export class RealMachine {
     this.machine = createMachine({
       machine,
       machineProps: options.machineProps ?? {},
-      memory: 16 << 20,
+      memory: options.memory ?? 16 << 20,
       devices,
       chardevs: [{ backend: "null", id: "c0", props: {} }],
       serial: [],
       objects: [],
-      netdevs: [],
+      netdevs: [...options.netdevs?.keys() ?? []].map((id) => ({
+        type: "hubport",
+        id,
+        props: { hubid: "0" },
+      })),
       globals,
       append: "",
       nodefaults: true,
@@ -69,6 +82,7 @@ export class RealMachine {
       ignored: [],
     }, {
       chardevs: new Map([["c0", this.terminal]]),
+      netdevs: options.netdevs,
       seed: 7,
       trace: NO_TRACE,
       latency: options.latency ?? 0,
@@ -95,6 +109,7 @@ export class RealMachine {
       paging: { identityMap: (phys, length) => paging.identityMap(physAddr(phys), length) },
       log,
       mmioDevices: [],
+      env: (name) => options.env?.[name],
       vqKind: options.vqKind,
     };
   }
