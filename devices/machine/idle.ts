@@ -1,13 +1,5 @@
-import type { EventQueue } from "../events.ts";
 import type { HostInput } from "./host_input.ts";
-import type { Pace, WallClock } from "./pace.ts";
-
-/** What an idle machine must be able to tell. */
-export interface IdleMachine {
-  readonly events: EventQueue;
-  /** It has ended, or an interrupt is pending: the guest must look. */
-  halted(): boolean;
-}
+import type { IdleMachine, Pace, WallClock } from "./pace.ts";
 
 /** Timers in a row after which the host gets a turn, though the guest never waits for it. */
 const TIMERS_IN_A_ROW = 256;

@@ -117,6 +117,7 @@ export class Machine implements Platform {
     this.hostInput = new HostInput();
     const { clock } = host;
     this.pace = host.pace ?? (clock && new WallPace(clock, () => this.hostInput.realTime));
+    this.pace?.begin?.(this);
     this.idler = new Idler(this, this.hostInput, this.pace, clock);
     this.ioapics = [];
     this.lapic = new Lapic(host.trace, (vector) => {

@@ -1,3 +1,5 @@
+import type { EventQueue } from "../events.ts";
+
 /** The host's clock, handed in: nothing else in here knows of one. */
 export interface WallClock {
   /** Nanoseconds since some moment, never running backwards. */
@@ -8,8 +10,17 @@ export interface WallClock {
   turn(): Promise<void>;
 }
 
+/** What of a machine matters while it idles. */
+export interface IdleMachine {
+  readonly events: EventQueue;
+  /** It has ended, or an interrupt is pending: the guest must look. */
+  halted(): boolean;
+}
+
 /** Decides how far an idle machine may let its time run. */
 export interface Pace {
+  /** The machine has been made. */
+  begin?(machine: IdleMachine): void;
   /**
    * Machine time in ns up to which the machine may go at once. It is at `now` and has something to do at `next`. Infinity:
    * as far as it likes, time jumps from event to event.

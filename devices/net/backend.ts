@@ -5,12 +5,30 @@
 export interface NetFrontend {
   /** Whether a frame would be taken now. */
   canReceive(): boolean;
-  /** A frame for the guest. False: it was not taken (no buffers); {@link NetBackend.acceptInput} follows. */
-  receive(frame: Uint8Array): boolean;
+  /**
+   * A frame for the guest. False: it was not taken (no buffers); {@link NetBackend.acceptInput} follows.
+   *
+   * @param offload what the frame leaves undone; the card does it if its driver cannot cope with such a frame.
+   */
+  receive(frame: Uint8Array, offload?: FrameOffload): boolean;
   /** The cable was plugged in or pulled (QEMU's set_link). */
   setLink?(up: boolean): void;
   /** A back end whose {@link NetBackend.canSend} was false takes frames again. */
   sendReady?(): void;
+}
+
+/**
+ * What a frame leaves undone, because whoever gets it may never need it (virtio 1.4, 5.1.6.2): its transport checksum is
+ * not filled in, and it may be a TCP segment that is longer than the link allows.
+ */
+export interface FrameOffload {
+  /** The checksum goes over the bytes from here to the end, and is stored `csumOffset` bytes from here. */
+  readonly csumStart: number;
+  readonly csumOffset: number;
+  /** `NetGso`: NONE, TCPV4 or TCPV6. */
+  readonly gsoType: number;
+  /** Bytes of payload in each segment that is cut from it. */
+  readonly gsoSize: number;
 }
 
 /** What a back end may know of the machine it is plugged into: its time and its chance. */
@@ -32,8 +50,14 @@ export interface NetBackend {
    * with the guest, until {@link NetFrontend.sendReady}: so a slow peer reaches the guest's sockets, and nothing piles up.
    */
   canSend?(): boolean;
-  /** The guest sent a frame. The array is the caller's: what is kept of it must be copied. */
-  send(frame: Uint8Array): void;
+  /**
+   * The guest sent a frame. The array is the caller's: what is kept of it must be copied.
+   *
+   * @param offload what the frame leaves undone; only to a back end with {@link NetBackend.offloads}.
+   */
+  send(frame: Uint8Array, offload?: FrameOffload): void;
+  /** Takes frames that leave something undone: it hands them to another card, or does it itself. Absent: none. */
+  readonly offloads?: boolean;
   /** Connects the card; a back end that needs time is given the machine's clock. */
   attach(frontend: NetFrontend, clock?: NetClock): void;
   /** The front end can take frames again: deliver what waits. */

@@ -1,8 +1,17 @@
 import type { NetBackend, NetClock, NetFrontend } from "./backend.ts";
-import { FrameQueue } from "./frame_queue.ts";
 
 /** Frames on their way to one port; what comes on top of that is lost, as in a switch whose buffers are full. */
 const PORT_QUEUE = 1024;
+/** Buffers that are kept for later frames, and what one has room for at first. */
+const POOL = 256, BUFFER = 1536;
+
+/** A frame on its way, shared by the ports that it goes to. */
+interface Parcel {
+  bytes: Uint8Array;
+  length: number;
+  /** Ports that still need it. */
+  users: number;
+}
 
 export interface HubOptions {
   /** Nanoseconds from a port to any other; default 0. */
@@ -24,6 +33,7 @@ export class Hub {
   dropped = 0;
   declare readonly delay: number;
   declare private readonly open: () => boolean;
+  private readonly pool: Parcel[] = [];
 
   constructor(options: HubOptions = {}) {
     this.delay = options.delay ?? 0;
@@ -43,7 +53,21 @@ export class Hub {
 
   /** Gives a frame to all ports but `from`. */
   flood(from: HubPort, frame: Uint8Array, sent: number): void {
-    for (const port of this.ports) if (port !== from) port.arrive(frame, sent + this.delay);
+    const parcel = this.pool.pop() ?? { bytes: new Uint8Array(BUFFER), length: 0, users: 0 };
+    if (parcel.bytes.length < frame.length) parcel.bytes = new Uint8Array(frame.length);
+    parcel.bytes.set(frame);
+    parcel.length = frame.length;
+    parcel.users = 1;
+    for (const port of this.ports) {
+      if (port === from) continue;
+      if (port.arrive(parcel, sent + this.delay)) parcel.users++;
+      else this.dropped++;
+    }
+    this.release(parcel);
+  }
+  /** One user fewer. */
+  release(parcel: Parcel): void {
+    if (--parcel.users === 0 && this.pool.length < POOL) this.pool.push(parcel);
   }
 }
 
@@ -51,10 +75,10 @@ export class Hub {
 export class HubPort implements NetBackend {
   private frontend: NetFrontend | undefined;
   private clock: NetClock | undefined;
-  /** Frames that are on their way here, then those that are here and were not taken. */
-  declare private readonly queue: FrameQueue;
-  declare private readonly due: number[];
-  private scheduled = false;
+  /** Frames that are on their way here, or here and were not taken: first come, first served. */
+  private readonly parcels: { parcel: Parcel; at: number }[] = [];
+  /** When {@link HubPort.flush} is scheduled. */
+  private wakes: number | undefined;
   private readonly never: Promise<void> = new Promise(() => {});
 
   constructor(
@@ -62,10 +86,7 @@ export class HubPort implements NetBackend {
     readonly id: string,
     private readonly peer: NetBackend | undefined,
     private readonly open: () => boolean,
-  ) {
-    this.queue = new FrameQueue(PORT_QUEUE);
-    this.due = [];
-  }
+  ) {}
 
   /** The card's end; where another back end is the peer, the card's end is not used, but the clock is. */
   attach(frontend: NetFrontend, clock?: NetClock): void {
@@ -97,14 +118,19 @@ export class HubPort implements NetBackend {
     this.hub.flood(this, frame, this.now());
   }
 
-  /** A frame from another port, which is here at `at` of machine time. */
-  arrive(frame: Uint8Array, at: number): void {
-    if (this.frontend === undefined || !this.queue.push(frame)) {
-      this.hub.dropped++;
-      return;
-    }
-    this.due.push(at);
+  /**
+   * A frame from another port, which is here at `at` of machine time; not always in the order of that, for of two machines
+   * the one that is ahead may have sent first. False: there is no room.
+   */
+  arrive(parcel: Parcel, at: number): boolean {
+    const { parcels } = this;
+    if (this.frontend === undefined || parcels.length >= PORT_QUEUE) return false;
+    const due = Math.max(at, this.now());
+    let i = parcels.length;
+    while (i > 0 && parcels[i - 1].at > due) i--;
+    parcels.splice(i, 0, { parcel, at: due });
     this.schedule();
+    return true;
   }
   acceptInput(): void {
     this.flush();
@@ -133,19 +159,23 @@ export class HubPort implements NetBackend {
   /** Hands over what is here, until one is not taken. */
   private flush(): void {
     const now = this.now();
-    while (this.queue.length > 0 && this.due[0] <= now) {
-      if (!this.frontend!.canReceive() || !this.frontend!.receive(this.queue.peek()!)) return;
-      this.queue.shift();
-      this.due.shift();
+    while (this.parcels.length > 0 && this.parcels[0].at <= now) {
+      const { parcel } = this.parcels[0];
+      const frontend = this.frontend!;
+      if (!frontend.canReceive() || !frontend.receive(parcel.bytes.subarray(0, parcel.length))) return;
+      this.parcels.shift();
+      this.hub.release(parcel);
     }
     this.schedule();
   }
   /** Frames that are here and were refused wait for {@link HubPort.acceptInput}; only those under way need a time. */
   private schedule(): void {
-    if (this.scheduled || this.due.length === 0 || this.clock === undefined) return;
-    this.scheduled = true;
-    this.clock.schedule(Math.max(0, this.due[0] - this.now()), () => {
-      this.scheduled = false;
+    if (this.parcels.length === 0 || this.clock === undefined) return;
+    const { at } = this.parcels[0];
+    if (this.wakes !== undefined && this.wakes <= at) return;
+    this.wakes = at;
+    this.clock.schedule(Math.max(0, at - this.now()), () => {
+      if (this.wakes === at) this.wakes = undefined;
       this.flush();
     });
   }

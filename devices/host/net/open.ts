@@ -37,8 +37,8 @@ export interface HostNetdevs {
 export interface NetdevOptions {
   /** Told in a line what somebody may want to know: a peer that comes or goes, what the guest may not do. */
   readonly log?: (line: string) => void;
-  /** Hubs by number, for several machines that share them. */
-  readonly hubs?: Map<number, Hub>;
+  /** The hub of a number, for several machines that share them (`Cluster.hub`). Default: hubs of this machine alone. */
+  readonly hub?: (number: number) => Hub;
 }
 
 /**
@@ -66,14 +66,15 @@ class Opener implements HostNetdevs {
   readonly ports: OpenPort[] = [];
   private readonly closers: (() => void)[] = [];
   private readonly made = new Map<string, NetBackend>();
-  private readonly hubs: Map<number, Hub>;
+  private readonly hubs = new Map<number, Hub>();
+  private readonly hub: (number: number) => Hub;
   private readonly log: (line: string) => void;
 
   constructor(
     private readonly desc: Pick<MachineDescription, "netdevs" | "objects">,
     options: NetdevOptions,
   ) {
-    this.hubs = options.hubs ?? new Map();
+    this.hub = options.hub ?? ((number) => this.ownHub(number));
     this.log = options.log ?? (() => {});
   }
 
@@ -142,14 +143,18 @@ class Opener implements HostNetdevs {
   }
 
   private async hubport({ id, props }: NetdevDescription): Promise<NetBackend> {
-    const number = Number(props.hubid);
-    let hub = this.hubs.get(number);
-    if (hub === undefined) this.hubs.set(number, hub = new Hub());
+    const hub = this.hub(Number(props.hubid));
     if (props.netdev === undefined) return hub.port(id);
     const peer = await this.open(this.desc.netdevs.find((n) => n.id === props.netdev)!);
     // The port stands for it: no card has it.
     this.netdevs.delete(props.netdev);
     return hub.port(id, peer);
+  }
+
+  private ownHub(number: number): Hub {
+    let hub = this.hubs.get(number);
+    if (hub === undefined) this.hubs.set(number, hub = new Hub());
+    return hub;
   }
 
   private dump(object: ObjectDescription, backend: NetBackend): NetBackend {
