@@ -1,6 +1,6 @@
 import type { TraceSink } from "../../spec/trace.ts";
 import { type EventQueue, Random } from "../events.ts";
-import type { NetBackend, NetClock, NetFrontend } from "../net/backend.ts";
+import type { FrameOffload, NetBackend, NetClock, NetFrontend } from "../net/backend.ts";
 
 /**
  * The machine's side of a network back end: what the guest sends goes out here, what comes for it enters the machine
@@ -18,7 +18,7 @@ export class MachineNetdev implements NetBackend {
   ) {
     host?.attach({
       canReceive: () => this.frontend?.canReceive() ?? false,
-      receive: (frame) => this.receive(frame),
+      receive: (frame, offload) => this.receive(frame, offload),
       setLink: (up) => this.setLink(up),
       sendReady: () => this.frontend?.sendReady?.(),
     }, clock);
@@ -42,9 +42,12 @@ export class MachineNetdev implements NetBackend {
   canSend(): boolean {
     return this.host?.canSend?.() ?? true;
   }
-  send(frame: Uint8Array): void {
+  get offloads(): boolean {
+    return this.host?.offloads ?? false;
+  }
+  send(frame: Uint8Array, offload?: FrameOffload): void {
     if (this.trace.on) this.trace.emit({ ev: "frame_out", netdev: this.id, hex: toHex(frame) });
-    this.host?.send(frame);
+    this.host?.send(frame, offload);
   }
   acceptInput(): void {
     this.host?.acceptInput();
@@ -67,8 +70,8 @@ export class MachineNetdev implements NetBackend {
     return this.clock.now();
   }
 
-  private receive(frame: Uint8Array): boolean {
-    const taken = this.frontend?.receive(frame) ?? false;
+  private receive(frame: Uint8Array, offload?: FrameOffload): boolean {
+    const taken = this.frontend?.receive(frame, offload) ?? false;
     if (taken && this.trace.on) this.trace.emit({ ev: "frame_in", netdev: this.id, hex: toHex(frame) });
     return taken;
   }

@@ -1,6 +1,7 @@
 import type { MachineContext } from "../bus.ts";
 import type { EventQueue } from "../events.ts";
-import type { NetBackend, NetFrontend } from "../net/backend.ts";
+import type { FrameOffload, NetBackend, NetFrontend } from "../net/backend.ts";
+import { complete, isPossible } from "../net/offload.ts";
 import { F, NetF } from "../../spec/virtio/features.ts";
 import { VirtioId } from "../../spec/virtio/ids.ts";
 import {
@@ -13,26 +14,16 @@ import {
 } from "../../spec/virtio/net.ts";
 import { DeviceStatus } from "../../spec/virtio/status.ts";
 import { VirtioDevice } from "./device.ts";
+import { netConfigLength, writeNetConfig } from "./net_config.ts";
 import { type ControlHost, runCommands } from "./net_control.ts";
 import { ReceiveFilter } from "./net_filter.ts";
+import { ALL_OFFLOADS, canTake, GUEST_OFFLOADS, HOST_OFFLOADS, OffloadHeaders } from "./net_offload.ts";
 import { FrameWriter, type ReceiveHost } from "./net_receive.ts";
+import { Steering } from "./net_steering.ts";
 import { type TransmitHost, Transmitter } from "./net_transmit.ts";
 import type { Chain, DeviceQueue } from "./queue.ts";
 
 const CONTROL_QUEUE_SIZE = 64;
-/** Bytes of the configuration by the feature that shows the last field of them. */
-const CONFIG_LENGTHS: readonly [feature: bigint, length: number][] = [
-  [NetF.SPEED_DUPLEX, NetConfig.DUPLEX + 1],
-  [NetF.MTU, NetConfig.MTU + 2],
-  [NetF.MQ, NetConfig.MAX_VIRTQUEUE_PAIRS + 2],
-  [NetF.STATUS, NetConfig.STATUS + 2],
-];
-/** What is offered only if a header comes with frames, which QEMU's `user` and `hubport` do not have. */
-const OFFLOADS = NetF.CSUM | NetF.HOST_TSO4 | NetF.HOST_TSO6 | NetF.HOST_ECN | NetF.HOST_UFO |
-  NetF.GUEST_CSUM |
-  NetF.GUEST_TSO4 | NetF.GUEST_TSO6 | NetF.GUEST_ECN | NetF.GUEST_UFO;
-const UNKNOWN_SPEED = 0xffff_ffff, UNKNOWN_DUPLEX = 0xff;
-
 /** Properties of a network device, parsed. */
 export interface NetOptions {
   /** As the properties say; what the back end cannot do is taken out. */
@@ -53,6 +44,8 @@ export interface NetOptions {
   readonly txTimer: number | undefined;
   /** Frames sent before others get a turn. */
   readonly txBurst: number;
+  /** Our own `x-vnet-hdr`: a header comes with frames, and the card does what a back end does not. */
+  readonly vnetHdr: boolean;
 }
 
 /**
@@ -78,18 +71,23 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   private pairsInUse = 1;
   private multiqueue = false;
   private netStatus: number = NetStatus.LINK_UP;
+  /** What the driver copes with in received frames. */
+  private guestOffloads = 0n;
+  /** Pieces of a frame that the card had to cut, and the driver had no buffers for yet. */
+  declare private readonly late: Uint8Array[];
   declare private readonly transmitters: Transmitter[];
   declare private readonly writer: FrameWriter;
-  /** What precedes a received frame. */
-  declare private readonly header: Uint8Array;
-  declare private readonly view: DataView;
+  declare private readonly steering: Steering;
+  declare private readonly headers: OffloadHeaders;
+  /** What precedes a received frame that leaves nothing undone. */
+  declare private readonly plainHeader: Uint8Array;
 
   constructor(ctx: MachineContext, name: string, private readonly options: NetOptions) {
     let features = options.hostFeatures | NetF.MAC;
     if (options.mtu !== 0) features |= NetF.MTU;
     if (options.speed !== undefined || options.duplex !== undefined) features |= NetF.SPEED_DUPLEX;
-    const [, length] = CONFIG_LENGTHS.find(([f]) => (features & f) !== 0n) ?? [0n, NetConfig.STATUS];
-    super(ctx, name, VirtioId.Net, features & ~OFFLOADS, new Uint8Array(length));
+    const impossible = options.vnetHdr ? ALL_OFFLOADS & ~(GUEST_OFFLOADS | HOST_OFFLOADS) : ALL_OFFLOADS;
+    super(ctx, name, VirtioId.Net, features & ~impossible, new Uint8Array(netConfigLength(features)));
     this.legacyFeatures |= NetF.GSO;
     this.mac = Uint8Array.from(options.mac);
     this.filter = new ReceiveFilter(this.mac);
@@ -101,9 +99,11 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
       { length: this.maxPairs },
       (_, pair) => new Transmitter(this, transmitQueue(pair)),
     );
+    this.late = [];
     this.writer = new FrameWriter(this);
-    this.header = new Uint8Array(NET_HDR_SIZE);
-    this.view = new DataView(new ArrayBuffer(NetConfig.SIZE));
+    this.steering = new Steering();
+    this.headers = new OffloadHeaders();
+    this.plainHeader = new Uint8Array(NET_HDR_SIZE);
     this.setPairs(1);
     this.writeConfig();
     options.backend?.attach(this, {
@@ -138,17 +138,36 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   // What the back end calls.
 
   canReceive(): boolean {
-    return this.driverOk && this.ready(receiveQueue(0));
+    return this.driverOk && this.late.length === 0 && this.readyPair(0) >= 0;
   }
-  receive(frame: Uint8Array): boolean {
-    if (!this.linkUp) return true;
-    const index = receiveQueue(0);
-    if (!this.canReceive() || !this.hasBuffers(index, frame.length + this.headerLength)) return false;
-    if (this.filter.accepts(frame) && this.writer.store(index, frame, this.header)) this.notifyDriver(index);
+  receive(frame: Uint8Array, offload?: FrameOffload): boolean {
+    if (this.late.length > 0) return false;
+    if (offload === undefined) return this.deliver(frame, this.plainHeader);
+    if (canTake(offload, this.guestOffloads)) return this.deliver(frame, this.headers.write(offload));
+    if (!isPossible(frame, offload)) return true;
+    for (const piece of complete(frame, offload)) {
+      if (this.late.length > 0 || !this.deliver(piece, this.plainHeader)) this.late.push(piece.slice());
+    }
     return true;
   }
   sendReady(): void {
     for (const t of this.transmitters) t.onReady();
+  }
+  private deliver(frame: Uint8Array, header: Uint8Array): boolean {
+    if (!this.linkUp) return true;
+    const pair = this.pairsInUse === 1 ? 0 : this.steering.pairOf(frame, this.pairsInUse);
+    const index = receiveQueue(this.readyPair(pair));
+    if (index < 0 || !this.driverOk || !this.hasBuffers(index, frame.length + this.headerLength)) {
+      return false;
+    }
+    if (this.filter.accepts(frame) && this.writer.store(index, frame, header)) this.notifyDriver(index);
+    return true;
+  }
+  /** This pair, or another in use if its queue is under reset (virtio 1.4, 5.1.6.5.5.1); -1: none. */
+  private readyPair(pair: number): number {
+    if (this.ready(receiveQueue(pair))) return pair;
+    for (let i = 0; i < this.pairsInUse; i++) if (this.ready(receiveQueue(i))) return i;
+    return -1;
   }
   /** Whether buffers wait, where they can be merged for so many bytes; asks for a notification if not. */
   private hasBuffers(index: number, bytes: number): boolean {
@@ -180,8 +199,13 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   canSend(): boolean {
     return this.options.backend?.canSend?.() ?? true;
   }
-  send(frame: Uint8Array): void {
-    this.options.backend?.send(frame);
+  send(frame: Uint8Array, chain: Chain, index: number): void {
+    const { backend, vnetHdr } = this.options;
+    if (this.pairsInUse > 1) this.steering.sent(frame, index >> 1);
+    const offload = vnetHdr ? this.headers.read(chain, frame) : undefined;
+    if (offload === undefined) backend?.send(frame);
+    else if (offload !== null && backend?.offloads) backend.send(frame, offload);
+    else if (offload !== null) { for (const piece of complete(frame, offload)) backend?.send(piece); }
   }
   announced(): boolean {
     if ((this.netStatus & NetStatus.ANNOUNCE) === 0) return false;
@@ -195,8 +219,10 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.changed(this.status);
     return true;
   }
-  useOffloads(_features: bigint): boolean {
-    return false;
+  useOffloads(features: bigint): boolean {
+    if (!this.options.vnetHdr || (features & ~(this.guestFeatures & GUEST_OFFLOADS)) !== 0n) return false;
+    this.guestOffloads = features;
+    return true;
   }
 
   // What the driver does.
@@ -204,13 +230,14 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   protected override onNotify(index: number): void {
     if (index === this.queues.length - 1) this.control(index);
     else if ((index & 1) === 1) this.transmitters[index >> 1].onNotify();
-    else this.options.backend?.acceptInput();
+    else this.onBuffers();
   }
   protected override onFeatures(features: bigint): void {
     this.multiqueue = (features & NetF.MQ) !== 0n;
     this.mergeable = (features & NetF.MRG_RXBUF) !== 0n;
     const long = this.mergeable || (features & F.VERSION_1) !== 0n;
     this.headerLength = long ? NET_HDR_SIZE : NET_HDR_LEGACY_SIZE;
+    this.guestOffloads = features & GUEST_OFFLOADS;
     this.filter.setVlanFilter((features & NetF.CTRL_VLAN) !== 0n);
     this.setPairs(this.multiqueue ? this.maxPairs : 1);
   }
@@ -223,6 +250,8 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.mac.set(this.options.mac);
     this.filter.reset();
     for (const t of this.transmitters) t.onReset();
+    this.steering.reset();
+    this.late.length = 0;
     this.writeConfig();
   }
   /** Only a driver of long ago writes its address here (virtio 1.4, 5.1.4.3). */
@@ -233,6 +262,11 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.writeConfig();
   }
 
+  /** The driver has given buffers: what waits goes in. */
+  private onBuffers(): void {
+    while (this.late.length > 0 && this.deliver(this.late[0], this.plainHeader)) this.late.shift();
+    if (this.late.length === 0) this.options.backend?.acceptInput();
+  }
   private control(index: number): void {
     runCommands(index, this);
     this.writeConfig();
@@ -253,13 +287,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.addQueue(CONTROL_QUEUE_SIZE);
   }
   private writeConfig(): void {
-    const { view } = this;
-    for (const [i, byte] of this.mac.entries()) view.setUint8(NetConfig.MAC + i, byte);
-    view.setUint16(NetConfig.STATUS, this.netStatus, true);
-    view.setUint16(NetConfig.MAX_VIRTQUEUE_PAIRS, this.maxPairs, true);
-    view.setUint16(NetConfig.MTU, this.options.mtu, true);
-    view.setUint32(NetConfig.SPEED, this.options.speed ?? UNKNOWN_SPEED, true);
-    view.setUint8(NetConfig.DUPLEX, this.options.duplex ?? UNKNOWN_DUPLEX);
-    this.config.set(new Uint8Array(view.buffer, 0, this.config.length));
+    writeNetConfig(this.config, this.mac, this.netStatus, { ...this.options, maxPairs: this.maxPairs });
   }
 }

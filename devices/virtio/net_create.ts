@@ -54,6 +54,7 @@ export function makeNet(
     duplex: duplex === undefined ? undefined : duplex === "full" ? 1 : 0,
     txTimer: timer ? values.number("x-txtimer") : undefined,
     txBurst: values.number("x-txburst"),
+    vnetHdr: values.bool("x-vnet-hdr"),
   };
   try {
     return new VirtioNet(ctx, host.name, options);

@@ -25,7 +25,7 @@ import type { UniCapsColl } from "../virtio/transport/mod.ts";
 import { createVirtq, type Virtq } from "../virtio/virtqueue/mod.ts";
 import { type NetSetting, readSetting, readStatus } from "./config.ts";
 import { ControlQueue } from "./control.ts";
-import { flowHash } from "./flow.ts";
+import { flowHash } from "../../spec/virtio/flow.ts";
 import type { NetDevice, PartialChecksum, ReceivedFrame } from "./mod.ts";
 import { ReceiveQueue } from "./receive.ts";
 import { TransmitQueue } from "./transmit.ts";

@@ -8,3 +8,4 @@ export * from "./pci.ts";
 export * from "./mmio.ts";
 export * from "./console.ts";
 export * from "./net.ts";
+export * from "./flow.ts";

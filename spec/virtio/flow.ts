@@ -5,8 +5,9 @@ const V6 = { NEXT: 20, ADDRESSES: 22, PORTS: 54 } as const;
 const TCP = 6, UDP = 17;
 
 /**
- * A number that all frames of one connection have in common, in either direction: from addresses, and ports of TCP and
- * UDP. 0 for what is not IP.
+ * A number from 0 to 65535 that all frames of one connection have in common, in either direction: from addresses, and
+ * ports of TCP and UDP. 0 for what is not IP. Frames with the same number go to the same pair of queues (virtio 1.4,
+ * 5.1.6.5.5).
  */
 export function flowHash(frame: Uint8Array): number {
   const type = frame[TYPE] << 8 | frame[TYPE + 1];
