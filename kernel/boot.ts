@@ -14,12 +14,16 @@ import { Env } from "./env.ts";
 import { Executor } from "./executor.ts";
 import { Kernel } from "./kernel.ts";
 import { KernelLog } from "./log.ts";
+import { setUpNet } from "./net/mod.ts";
 import { COM1_IRQ, SerialPort } from "./serial.ts";
 
 /** Hermit's careful offset: a quarter of the kernel's half of the address space. */
 export const CAREFUL_OFFSET = 2 ** 45;
 /** Version of the kernel that the log names. */
 export const VERSION = "0.1.0";
+
+/** How long an application waits for the network's addresses, in nanoseconds of machine time. */
+const DHCP_PATIENCE = 10e9;
 
 /** How a kernel is booted. */
 export interface BootOptions {
@@ -93,6 +97,7 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
   executor.onFailure = (task, error) => log.error("executor", `task ${task} failed: ${error}`);
   executor.onLostWake = (task, what) =>
     log.error("executor", `task ${task} waits for ${what}, and nothing will wake it`);
+  const net = setUpNet(platform, env, drivers, executor, log);
   const kernel = new Kernel({
     platform,
     log,
@@ -102,6 +107,7 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
     executor,
     console,
     drivers,
+    net,
     transport: TRANSPORT,
   });
   log.info("kernel", `Starting application ${appName}`);
@@ -110,8 +116,14 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
 }
 
 function* run(kernel: Kernel, name: string, args: readonly string[]) {
+  const { net } = kernel.parts;
   try {
-    kernel.shutdown(yield* APPS[name].run(kernel, args));
+    if (!(yield* net.configured(DHCP_PATIENCE))) {
+      kernel.parts.log.warn("kernel", "No DHCP server has answered: starting without an address");
+    }
+    const code = yield* APPS[name].run(kernel, args);
+    yield* net.drain();
+    kernel.shutdown(code);
   } catch (error) {
     kernel.parts.log.error(
       "kernel",

@@ -9,6 +9,7 @@ import type { Console } from "./console.ts";
 import type { Env } from "./env.ts";
 import type { Executor } from "./executor.ts";
 import type { KernelLog } from "./log.ts";
+import type { Net } from "./net/mod.ts";
 
 /** Port of QEMU's isa-debug-exit device as Hermit's CI places it. */
 const DEBUG_EXIT_PORT = 0xf4;
@@ -26,6 +27,7 @@ export interface KernelParts {
   readonly executor: Executor;
   readonly console: Console;
   readonly drivers: Drivers;
+  readonly net: Net;
   readonly transport: string;
 }
 
@@ -74,8 +76,9 @@ export class Kernel {
   shutdown(code: number): void {
     if (this.down) return;
     this.down = true;
-    const { platform, console, log, drivers, deviceAlloc } = this.parts;
+    const { platform, console, log, drivers, deviceAlloc, net } = this.parts;
     log.info("shutdown", `Shutting down, exit code ${code}`);
+    net.close();
     console.flush();
     console.fallBack();
     for (const driver of [...drivers.rng, ...drivers.net, ...drivers.console]) driver.shutdown();
