@@ -123,31 +123,33 @@ export class IpOutput {
         from - start,
         to < end,
       );
-      this.counters.fragments++;
-      if (this.transmit(path, bytes, at, to, undefined)) continue;
-      if (from === start) return false;
-      iface.post(bytes.subarray(at - ETHERNET_HEADER, to));
+      const isFirst = from === start;
+      if (this.transmit(path, bytes, at, to, undefined, !isFirst)) this.counters.fragments++;
+      else if (isFirst) return false;
+      else iface.post(bytes.subarray(at - ETHERNET_HEADER, to));
     }
     return true;
   }
 
-  /** Sends the packet in [at, end), with its frame's header in front. */
+  /** Sends the packet in [at, end), with its frame's header in front. `force`: see `Neighbors.hold`. */
   private transmit(
     path: Path,
     bytes: Uint8Array,
     at: number,
     end: number,
     partial: PartialChecksum | undefined,
+    force = false,
   ): boolean {
     const { iface, nextHop } = path;
     const begin = at - ETHERNET_HEADER;
     const mac = this.macOf(path);
     writeEthernet(bytes, begin, mac ?? LOOPBACK_MAC, iface.device.mac, ETHERTYPE_IPV4);
     const frame = bytes.subarray(begin, end);
-    if (mac === undefined) this.arps.get(iface)!.neighbors.hold(nextHop, frame, partial, this.now);
-    else if (!iface.transmit(frame, partial)) return false;
-    this.counters.sent++;
-    return true;
+    const taken = mac === undefined
+      ? this.arps.get(iface)!.neighbors.hold(nextHop, frame, partial, this.now, force)
+      : iface.transmit(frame, partial);
+    if (taken) this.counters.sent++;
+    return taken;
   }
 
   private macOf(path: Path): Uint8Array | undefined {

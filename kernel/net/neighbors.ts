@@ -72,21 +72,34 @@ export class Neighbors {
     return entry.mac;
   }
 
-  /** Keeps a frame until `address` answers, and asks if that has not been done. The bytes are copied. */
-  hold(address: number, frame: Uint8Array, checksum: PartialChecksum | undefined, now: number): void {
+  /**
+   * Keeps a copy of a frame until `address` answers, and asks if that has not been done.
+   *
+   * @param force if too many wait, the oldest makes room: the newest is the most likely to be still wanted (RFC 1122,
+   *   2.3.2.2). Otherwise the frame stays with its sender.
+   * @returns false if it was not kept.
+   */
+  hold(
+    address: number,
+    frame: Uint8Array,
+    checksum: PartialChecksum | undefined,
+    now: number,
+    force = false,
+  ): boolean {
     let entry = this.entries.get(address);
     if (entry === undefined) {
       entry = this.add(address);
       this.ask(entry, now, 0);
     }
     if (entry.held.length >= MAX_HELD || entry.heldBytes + frame.length > MAX_HELD_BYTES) {
-      // The oldest goes: the newest is the most likely to be still wanted (RFC 1122, 2.3.2.2).
+      if (!force) return false;
       const oldest = entry.held.shift();
       entry.heldBytes -= oldest?.bytes.length ?? 0;
       this.dropped++;
     }
     entry.held.push({ bytes: frame.slice(), checksum });
     entry.heldBytes += frame.length;
+    return true;
   }
 
   /**
