@@ -43,6 +43,21 @@ export function firstDifference(simulated: Value, qemu: Value, path = ""): Detai
   return undefined;
 }
 
+/** An observation without what the matching paths lead to. */
+export function without(value: Value, pattern: RegExp, path = ""): Value {
+  if (!isObject(value)) return value;
+  const below = (name: string | number) => path === "" ? `${name}` : `${path}.${name}`;
+  if (Array.isArray(value)) {
+    return value.map((v, i) => pattern.test(below(i)) ? null : without(v, pattern, below(i)));
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, v]) => [
+      name,
+      pattern.test(below(name)) ? null : without(v, pattern, below(name)),
+    ]),
+  );
+}
+
 /** An observation in few characters, for people. Words that need no quotes have none. */
 export function show(value: Value | undefined): string {
   if (value === undefined) return "nothing";

@@ -44,6 +44,8 @@ export abstract class Front {
   abstract set status(value: number);
   /** Reads the interrupt status and clears it: by reading on PCI, by acknowledging on MMIO. */
   abstract takeIsr(): number;
+  /** How often the configuration changed. */
+  abstract get generation(): number;
   /** Word `i` of what the device offers. */
   abstract offered(i: number): number;
   abstract accept(i: number, word: number): void;

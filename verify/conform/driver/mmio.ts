@@ -43,6 +43,9 @@ export class MmioFront extends Front {
     this.write(R.INTERRUPT_ACK, isr);
     return isr;
   }
+  override get generation(): number {
+    return this.read(R.CONFIG_GENERATION);
+  }
   override offered(i: number): number {
     this.write(R.DEVICE_FEATURES_SEL, i);
     return this.read(R.DEVICE_FEATURES);

@@ -34,19 +34,24 @@ export class PciFront extends Front {
       msix: BASES.msix + n * STRIDES.msix,
       modern: BASES.modern + n * STRIDES.modern,
     };
-    this.msix = this.cfg.msix;
+    // One walk: with configuration mechanism 1 each look at a register is two accesses.
+    const found = this.cfg.capabilities();
+    this.msix = found.find((c) => c.id === PciCapId.MSIX)?.at ?? 0;
     this.vectors = this.msix === 0 ? 0 : (this.cfg.read(this.msix + Msix.CONTROL, 2) & 0x7ff) + 1;
-    this.window = this.cfg.capability(PciCapId.VENDOR, CapCfgType.Pci);
+    const types = new Map(
+      found.filter((c) => c.id === PciCapId.VENDOR).map((c) => [this.cfg.read(c.at + Cap.CFG_TYPE, 1), c.at]),
+    );
     const structure = (type: number) => {
-      const at = this.cfg.capability(PciCapId.VENDOR, type);
-      return at === 0 ? 0 : this.bases.modern + this.cfg.read(at + Cap.OFFSET);
+      const at = types.get(type);
+      return at === undefined ? 0 : this.bases.modern + this.cfg.read(at + Cap.OFFSET);
     };
+    this.window = types.get(CapCfgType.Pci) ?? 0;
     this.common = structure(CapCfgType.Common);
     this.isr = structure(CapCfgType.Isr);
     this.device = structure(CapCfgType.Device);
     this.notify = structure(CapCfgType.Notify);
-    const notify = this.cfg.capability(PciCapId.VENDOR, CapCfgType.Notify);
-    this.multiplier = notify === 0 ? 0 : this.cfg.read(notify + Cap.EXTRA);
+    const notify = types.get(CapCfgType.Notify);
+    this.multiplier = notify === undefined ? 0 : this.cfg.read(notify + Cap.EXTRA);
   }
 
   /** The driver of the n-th virtio function. */
@@ -70,6 +75,9 @@ export class PciFront extends Front {
   }
   override takeIsr(): number {
     return this.load(this.isr, 1);
+  }
+  override get generation(): number {
+    return this.read(C.CONFIG_GENERATION, 1);
   }
   override offered(i: number): number {
     this.write(C.DEVICE_FEATURE_SELECT, i);

@@ -1,5 +1,5 @@
 import type { Width } from "../../../arch/platform.ts";
-import { PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA, PciCapId, PciCfg } from "../../../spec/pci.ts";
+import { PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA, PciCfg } from "../../../spec/pci.ts";
 import { VIRTIO_PCI_VENDOR } from "../../../spec/virtio/pci.ts";
 import type { World } from "../world.ts";
 
@@ -29,6 +29,22 @@ export class PciConfig {
     this.world.platform.portWrite(PCI_CONFIG_DATA + (offset & 3), width, value);
   }
 
+  /**
+   * One place to read and write again and again: the address is written now and not with each access. Good until
+   * anybody writes another address. `more` is added to the place, within its 32 bits.
+   */
+  held(
+    offset: number,
+  ): { read(width: Width, more?: number): number; write(value: number, width: Width): void } {
+    this.address(offset);
+    const port = PCI_CONFIG_DATA + (offset & 3);
+    const { platform } = this.world;
+    return {
+      read: (width, more = 0) => platform.portRead(port + more, width),
+      write: (value, width) => platform.portWrite(port, width, value),
+    };
+  }
+
   get exists(): boolean {
     return this.read(PciCfg.VENDOR_ID, 2) !== 0xffff;
   }
@@ -43,17 +59,6 @@ export class PciConfig {
     }
     return found;
   }
-  /** The place of a virtio capability by its cfg_type, or of MSI-X; 0 if there is none. */
-  capability(id: number, type?: number): number {
-    const found = this.capabilities().find((c) =>
-      c.id === id && (type === undefined || this.read(c.at + 3, 1) === type)
-    );
-    return found?.at ?? 0;
-  }
-  get msix(): number {
-    return this.capability(PciCapId.MSIX);
-  }
-
   private address(offset: number): void {
     const { slot, func = 0 } = this.place;
     const address = (0x8000_0000 | slot << 11 | func << 8 | offset & 0xfc) >>> 0;

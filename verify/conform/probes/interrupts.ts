@@ -213,7 +213,8 @@ const probes: readonly Probe<PciFront>[] = [
         0,
         0xffff_c000,
         0xffff_f000,
-        0x0400_0000,
+        0x0080_0000,
+        0x0200_0000,
         0xfec0_0000,
         0xe000_0000,
       ];

@@ -25,16 +25,19 @@ const chain = (name: string, title: string, spec: string, list: readonly Desc[])
   run: (front: Front, kind: RingKind) => breaks(front, kind, (p) => p.ring.chain(list)),
 });
 
+/** Asked of the split ring alone: on the packed one it is one of the questions that make QEMU spin. */
+const onSplit = (question: RingQuestion): RingQuestion => ({ ...question, ring: "split" });
+
 /** What drivers must not do, and what comes of it. */
 export const badQuestions: readonly RingQuestion[] = [
   ...hangsIfPacked(chain("zero-length", "a buffer of length 0", LENGTH, [{ len: 0, flags: W }])),
-  ...hangsIfPacked(
+  onSplit(
     chain("zero-length-second", "a buffer of length 0 behind another", LENGTH, [
       { flags: W },
       { addr: buffer(1), len: 0, flags: W },
     ]),
   ),
-  ...hangsIfPacked(
+  onSplit(
     chain("zero-length-readable", "a readable buffer of length 0, then one to write", LENGTH, [
       { len: 0 },
       { addr: buffer(1), flags: W },
@@ -154,7 +157,7 @@ export const badQuestions: readonly RingQuestion[] = [
         p.ring.chain([{ flags: W }, { addr: buffer(1) }], 2);
       }),
   },
-  ...hangsIfPacked({
+  onSplit({
     name: "good-then-zero",
     title: "a right chain and one of length 0 behind one notification",
     spec: LENGTH,

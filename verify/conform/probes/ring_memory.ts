@@ -1,9 +1,11 @@
 import { buffer, type Desc, type Front, W } from "../driver/mod.ts";
 import type { Value } from "../check.ts";
+import { RAM } from "../static/variants.ts";
 import { hangsIfPacked, type RingKind, type RingQuestion, RngProbe } from "./session.ts";
 
 const ADDRESS = "virtio 1.4, 2.7.5", AREAS = "virtio 1.4, 4.1.4.3.2";
-const RAM = 64 << 20;
+/** Bytes at the start of RAM that nobody uses: what a stray write would hit. */
+const LOW = 0x1000;
 
 /** One chain, then another one: a device that gives up serves neither. */
 function twice(front: Front, kind: RingKind, list: readonly Desc[]): Value {
@@ -94,10 +96,14 @@ function withAreas(
   front.status = 15;
   front.run();
   const running = front.status;
+  front.bytes(0, LOW).fill(0);
   p.ring.chain([{ flags: W }], 2);
   front.kick(0);
   front.run();
-  return { enabled, running, outcome: p.outcome() };
+  const low = front.bytes(0, LOW);
+  const touched = [...low.keys()].filter((at) => low[at] !== 0).map((at) => [at, low[at]]);
+  low.fill(0);
+  return { enabled, running, outcome: p.outcome(), low: touched };
 }
 
 /** Where buffers and rings lie. */

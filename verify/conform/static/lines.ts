@@ -42,11 +42,11 @@ function isaRoutes(world: World): Value {
   const bridge = new PciConfig(world, { slot: q35 ? 31 : 1, func: 0 });
   const lines: Record<string, Value> = {};
   const registers = q35 ? [0x60, 0x61, 0x62, 0x63, 0x68, 0x69, 0x6a, 0x6b] : [0x60, 0x61, 0x62, 0x63];
+  const fronts = findVirtio(world).map((place) => new PciFront(world, place));
   for (const routes of [[0x80], [10], [0x0b, 0x0a], [0x05, 0x86, 7, 9], [15], [0x4b]]) {
     registers.forEach((at, i) => bridge.write(at, routes[i % routes.length], 1));
-    for (const place of findVirtio(world)) {
-      const d = new PciFront(world, place);
-      lines[`${routes.map((r) => r.toString(16)).join(" ")}: slot ${place.slot}`] = interrupt(d);
+    for (const d of fronts) {
+      lines[`${routes.map((r) => r.toString(16)).join(" ")}: slot ${d.place.slot}`] = interrupt(d);
       d.cfg.write(PciCfg.COMMAND, 0, 2);
     }
   }

@@ -1,9 +1,17 @@
 import { MmioReg as R } from "../../../spec/virtio/mmio.ts";
 import type { Check, Value } from "../check.ts";
-import { Area, MMIO_BASE, MMIO_STRIDE, MmioFront, Ring } from "../driver/mod.ts";
+import { Area, MMIO_STRIDE, MmioFront, type Place, Ring } from "../driver/mod.ts";
 import type { World } from "../world.ts";
 import { dump, dumpAll, hex } from "./dump.ts";
-import { ask, MMIO_VARIANTS, type Question, type Variant } from "./variants.ts";
+import {
+  ask,
+  machineWords,
+  MICROVM,
+  MMIO_VARIANTS,
+  MODERN_MMIO,
+  type Question,
+  type Variant,
+} from "./variants.ts";
 
 /** All registers and the start of the configuration, every offset and width. */
 const window = (d: MmioFront): Value => dumpAll((offset, width) => d.read(offset, width), 0, 0x120);
@@ -71,23 +79,10 @@ function minimal(d: MmioFront): Value {
   return { accepted, running: registers(d) };
 }
 
-const modern = (v: Variant) => v.machine.includes("force-legacy=false");
+const modern = (v: Variant) => !v.name.endsWith(",legacy");
 const LAYOUT = "virtio 1.4, 4.2.2";
 
 const QUESTIONS: readonly Question<MmioFront>[] = [
-  {
-    what: "transports",
-    title: "all transports of the machine",
-    spec: LAYOUT,
-    run: (d) => transports(d.world),
-  },
-  {
-    what: "empty-slot",
-    title: "a transport without a device, before and after writes",
-    spec: LAYOUT,
-    run: (d) => emptySlot(d.world),
-    where: (v) => !v.machine.includes("bus="),
-  },
   { what: "window", title: "the window after reset, every offset and width", spec: LAYOUT, run: window },
   { what: "features", title: "feature words", spec: "virtio 1.4, 2.2", run: features },
   { what: "queues", title: "queue registers of queue numbers", spec: LAYOUT, run: queues },
@@ -114,11 +109,25 @@ const QUESTIONS: readonly Question<MmioFront>[] = [
 ];
 
 /** A version 1 device has nothing to put back: its checks only read. */
-const front = (world: World) => {
-  const d = MmioFront.find(world);
+const front = (world: World, { slot }: Place) => {
+  const d = new MmioFront(world, slot);
   return d.read(R.VERSION) === 1 ? d : d.rewind();
 };
 
+/** Where devices go that no `bus=` sends anywhere, in each line-up. */
+const PLACES: readonly Check[] = MICROVM.flatMap((machine) =>
+  [false, true].map((legacy): Check => ({
+    id: `static/${machine}/transports${legacy ? ",legacy" : ""}`,
+    title: "all transports of the machine, an empty one, and where devices go by themselves",
+    spec: LAYOUT,
+    kind: "static",
+    machine: machineWords(
+      machine,
+      `${legacy ? "" : `${MODERN_MMIO} `}-device virtio-rng-device,rng=r0 -device virtio-serial-device`,
+    ),
+    run: (world) => ({ transports: transports(world), empty: emptySlot(world) }),
+  }))
+);
+
 /** virtio-mmio transports of microvm, in its three line-ups. */
-export const mmioChecks: readonly Check[] = ask(MMIO_VARIANTS, QUESTIONS, front);
-export { MMIO_BASE };
+export const mmioChecks: readonly Check[] = [...ask(MMIO_VARIANTS, QUESTIONS, front), ...PLACES];

@@ -1,25 +1,58 @@
 /**
- * Devices and their variants, in QEMU's words. Entropy comes from `/dev/zero` and the console from the
- * world's own chardev, so that both worlds see the same.
+ * Devices and their variants, in QEMU's words. Many stand in one machine, for a machine takes its time to start. Entropy
+ * comes from `/dev/zero` and the console from the world's own chardev, so that both worlds see the same.
  */
 import type { Check, Value } from "../check.ts";
+import type { Place } from "../driver/mod.ts";
 import type { World } from "../world.ts";
 
-const COMMON = "-m 64M -nodefaults -object rng-random,id=r0,filename=/dev/zero";
-const CHARDEV = "-chardev stdio,id=c0";
+const COMMON = "-m 16M -nodefaults -object rng-random,id=r0,filename=/dev/zero";
+/** Bytes of RAM of every machine here. */
+export const RAM = 16 << 20;
+export const CHARDEV = "-chardev stdio,id=c0";
+export const MODERN_MMIO = "-global virtio-mmio.force-legacy=false";
 
-/** A machine with something on it. */
+/** Words of a machine with devices. */
+export const machineWords = (machine: string, devices: string): string =>
+  `-machine ${machine} ${COMMON} ${devices}`.trim();
+
+/** A device in a machine. */
 export interface Variant {
   readonly name: string;
   readonly machine: string;
+  /** Where it is: on the bus, or the number of its transport. */
+  readonly place: Place;
   /** Names of the checks that it gets; all of them if not given. */
   readonly only?: readonly string[];
 }
+type Family = Omit<Variant, "machine" | "place"> & {
+  /** `-device` words without the place. */
+  readonly device: string;
+  /** Words that follow it: its ports. */
+  readonly ports: string;
+  /** Where it must be. */
+  readonly addr?: string;
+};
 
 /** For variants that differ in features alone. */
 const FEATURES = ["features", "at-work", "legacy"];
 /** For options that must change nothing that a guest can see. */
 const UNSEEN = ["config-space", "features", "bars"];
+/** For options that change the layout. */
+const LAYOUT = [
+  ...[
+    "config-space",
+    "capabilities",
+    "bars",
+    "features",
+    "queues",
+    "minimal",
+    "device-config",
+    "others",
+    "msix",
+  ],
+  "legacy",
+];
 
 /** Options that change features. */
 const VIRTIO = [
@@ -31,16 +64,14 @@ const VIRTIO = [
   "packed=on",
   "packed=on,indirect_desc=off,event_idx=off,queue_reset=off",
 ];
+/** Options whose devices are looked at from all sides. */
+const PCI_FULL = ["disable-legacy=on", "disable-modern=on", "vectors=0", "page-per-vq=on"];
 const PCI = [
-  "disable-legacy=on",
   "disable-legacy=off",
   "disable-legacy=auto",
-  "disable-modern=on",
   "disable-legacy=on,packed=on",
   "disable-legacy=on,iommu_platform=on",
   "disable-legacy=on,page-per-vq=on",
-  "page-per-vq=on",
-  "vectors=0",
   "vectors=0,disable-modern=on",
   "vectors=1",
   "vectors=3",
@@ -50,7 +81,7 @@ const PCI = [
   "vectors=2048",
   "multifunction=on",
   "addr=1e",
-  "addr=9.0",
+  "addr=1d.0",
 ];
 /** Options that a guest cannot see on a root bus. */
 const ACCEPTED = [
@@ -83,57 +114,92 @@ const SERIAL_PCI = [
   "vectors=34",
 ];
 
-const named = (device: string, options: string) => options === "" ? device : `${device},${options}`;
+function family(driver: string, options: string, only?: readonly string[]): Family {
+  const name = options === "" ? driver : `${driver},${options}`;
+  const addr = /\baddr=([^,]+)/.exec(options)?.[1];
+  const rest = options.replace(/,?\baddr=[^,]+/, "");
+  const device = `${driver}${driver.startsWith("virtio-rng") ? ",rng=r0" : ""}${
+    rest === "" ? "" : `,${rest}`
+  }`;
+  const second = /max_ports=1\b/.test(options) ? "" : " -device virtserialport,name=org.test,nr=1";
+  const ports = driver.startsWith("virtio-serial") ? ` -device virtconsole${second}` : "";
+  return {
+    name,
+    device,
+    ports,
+    ...addr === undefined ? {} : { addr },
+    ...only === undefined ? {} : { only },
+  };
+}
 
-/** A PCI device at slot 4 unless the options say otherwise. */
-function onPci(machine: string, driver: string, options: string): Variant {
-  const place = /\baddr=/.test(options) ? "" : ",addr=4";
-  const device = driver.startsWith("virtio-rng") ? `${driver},rng=r0` : driver;
-  const ports = driver.startsWith("virtio-serial")
-    ? ` ${CHARDEV} -device virtconsole,chardev=c0` +
-      (options.includes("max_ports=1") ? "" : " -device virtserialport,name=org.test.0,nr=1")
-    : "";
-  const words = `-machine ${machine} ${COMMON} -device ${named(device, options)}${place}${ports}`;
-  return { name: `${machine}/${named(driver, options)}`, machine: words };
+/** A port's name is its own in the whole machine. */
+const portsOf = ({ ports }: Family, i: number) => ports.replace("org.test", `org.test.${i}`);
+
+const BASE = ["virtio-rng", "virtio-serial"];
+const ON_Q35: readonly Family[] = [
+  ...BASE.flatMap((stem) =>
+    ["", "-transitional", "-non-transitional"].map((kind) => family(`${stem}-pci${kind}`, ""))
+  ),
+  ...PCI_FULL.map((options) => family("virtio-rng-pci", options)),
+  ...PCI.map((options) => family("virtio-rng-pci", options, LAYOUT)),
+  ...VIRTIO.map((options) => family("virtio-rng-pci", options, FEATURES)),
+  ...ACCEPTED.map((options) => family("virtio-rng-pci", options, UNSEEN)),
+  ...[...SERIAL, ...SERIAL_PCI].map((options) => family("virtio-serial-pci", options, LAYOUT)),
+];
+
+/** Slots that a machine here has for devices. */
+const FIRST_SLOT = 2, SLOTS = 24;
+
+/** Puts families on buses, one slot each; the devices of one machine stand together. */
+function onPci(machine: string, families: readonly Family[]): Variant[] {
+  const variants: Variant[] = [];
+  for (let start = 0; start < families.length; start += SLOTS) {
+    const group = families.slice(start, start + SLOTS);
+    const addrs = group.map((f, i) => f.addr ?? (FIRST_SLOT + i).toString(16));
+    const words = group.map((f, i) => `-device ${f.device},addr=${addrs[i]}${portsOf(f, i)}`);
+    group.forEach(({ name, only }, i) => {
+      variants.push({
+        name: `${machine}/${name}`,
+        machine: machineWords(machine, words.join(" ")),
+        place: { slot: parseInt(addrs[i], 16) },
+        ...only === undefined ? {} : { only },
+      });
+    });
+  }
+  return variants;
 }
 
 /** Every variant of the PCI devices. */
 export const PCI_VARIANTS: readonly Variant[] = [
-  ...["virtio-rng", "virtio-serial"].flatMap((stem) => [
-    onPci("q35", `${stem}-pci`, ""),
-    onPci("pc", `${stem}-pci`, ""),
-    onPci("q35", `${stem}-pci-transitional`, ""),
-    onPci("q35", `${stem}-pci-non-transitional`, ""),
-  ]),
-  ...PCI.map((options) => onPci("q35", "virtio-rng-pci", options)),
-  ...VIRTIO.map((options) => ({ ...onPci("q35", "virtio-rng-pci", options), only: FEATURES })),
-  ...ACCEPTED.map((options) => ({ ...onPci("q35", "virtio-rng-pci", options), only: UNSEEN })),
-  ...SERIAL.map((options) => onPci("q35", "virtio-serial-pci", options)),
-  ...SERIAL_PCI.map((options) => onPci("q35", "virtio-serial-pci", options)),
+  ...onPci("q35", ON_Q35),
+  ...onPci("pc", BASE.map((stem) => family(`${stem}-pci`, ""))),
 ];
 
 /** microvm's three line-ups of transports. */
 export const MICROVM = ["microvm", "microvm,acpi=off", "microvm,ioapic2=off"] as const;
 
-function onMmio(machine: string, driver: string, options: string, legacy: boolean): Variant {
-  const global = legacy ? "" : " -global virtio-mmio.force-legacy=false";
-  const device = driver.startsWith("virtio-rng") ? `${driver},rng=r0` : driver;
-  const ports = driver.startsWith("virtio-serial") ? ` ${CHARDEV} -device virtconsole,chardev=c0` : "";
-  const words = `-machine ${machine} ${COMMON}${global} -device ${named(device, options)}${ports}`;
-  return { name: `${machine}/${named(driver, options)}${legacy ? ",legacy" : ""}`, machine: words };
+/** The same on microvm, one transport each from the first one on. */
+function onMmio(machine: string, families: readonly Family[], legacy: boolean): Variant[] {
+  const words = families.map((f, i) => `-device ${f.device},bus=virtio-mmio-bus.${i}${portsOf(f, i)}`);
+  return families.map(({ name, only }, slot) => ({
+    name: `${machine}/${name}${legacy ? ",legacy" : ""}`,
+    machine: machineWords(machine, `${legacy ? "" : `${MODERN_MMIO} `}${words.join(" ")}`),
+    place: { slot },
+    ...only === undefined ? {} : { only },
+  }));
 }
 
+const BASE_MMIO = BASE.map((stem) => family(`${stem}-device`, ""));
 /** Every variant of the MMIO devices. */
 export const MMIO_VARIANTS: readonly Variant[] = [
-  ...MICROVM.flatMap((machine) =>
-    ["virtio-rng-device", "virtio-serial-device"].flatMap((driver) =>
-      [false, true].map((legacy) => onMmio(machine, driver, "", legacy))
-    )
-  ),
-  ...VIRTIO.map((options) => ({ ...onMmio("microvm", "virtio-rng-device", options, false), only: FEATURES })),
-  onMmio("microvm", "virtio-rng-device", "iommu_platform=on", false),
-  onMmio("microvm", "virtio-rng-device", "bus=virtio-mmio-bus.0", false),
-  ...SERIAL.map((options) => onMmio("microvm", "virtio-serial-device", options, false)),
+  ...onMmio("microvm", [
+    ...BASE_MMIO,
+    ...VIRTIO.map((options) => family("virtio-rng-device", options, FEATURES)),
+    family("virtio-rng-device", "iommu_platform=on", FEATURES),
+    ...SERIAL.map((options) => family("virtio-serial-device", options)),
+  ], false),
+  ...onMmio("microvm", BASE_MMIO, true),
+  ...MICROVM.slice(1).flatMap((machine) => onMmio(machine, BASE_MMIO, false)),
 ];
 
 /** A question that every variant of a kind is asked. */
@@ -150,7 +216,7 @@ export interface Question<T> {
 export function ask<T>(
   variants: readonly Variant[],
   questions: readonly Question<T>[],
-  subject: (world: World) => T,
+  subject: (world: World, place: Place) => T,
 ): Check[] {
   return variants.flatMap((variant) =>
     questions
@@ -161,12 +227,7 @@ export function ask<T>(
         spec,
         kind: "static",
         machine: variant.machine,
-        run: (world) => run(subject(world)),
+        run: (world) => run(subject(world, variant.place)),
       }))
   );
 }
-
-/** Words of a machine with devices that no list here has. */
-export const machineWords = (machine: string, devices: string): string =>
-  `-machine ${machine} ${COMMON} ${devices}`.trim();
-export { CHARDEV };
