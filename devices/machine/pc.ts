@@ -52,13 +52,15 @@ export function pc(ctx: BoardContext): Board {
       }
     },
   });
+  // What firmware learns of RAM's size: pieces of 8 MiB in one byte, at 0x57.
+  const ramSize = Math.min(255, Math.floor(ctx.desc.memory / (8 << 20)));
   const i440fx = new ChipsetFunction("i440FX", {
     vendor: 0x8086,
     device: 0x1237,
     revision: 2,
     classCode: 0x06_0000,
   }, {
-    registers: [[0x54, 0x0800_0000], [0x70, 0x0002_0000]],
+    registers: [[0x54, ramSize * 2 ** 24], [0x70, 0x0002_0000]],
   });
   bus.add(i440fx, 0);
   bus.add(piix3, 1, 0);
