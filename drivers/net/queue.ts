@@ -51,24 +51,21 @@ export abstract class NetQueue {
   }
 
   /**
-   * The next buffer that the device has used. An entry that breaks a rule costs a line in the log, and {@link lost} is
-   * called; no more than a round of them is passed over.
+   * The next buffer that the device has used; undefined if there is none. Null: an entry that breaks a rule, which costs a
+   * line in the log.
    *
    * @throws {VirtqError} QueueBroken when the queue cannot be used any more.
    */
-  protected take(): UsedBufferToken | undefined {
-    for (let i = 0; i <= this.vq.size; i++) {
-      try {
-        return this.vq.tryRecv();
-      } catch (error) {
-        this.failed(error);
-      }
+  protected take(): UsedBufferToken | undefined | null {
+    try {
+      return this.vq.tryRecv();
+    } catch (error) {
+      return this.failed(error);
     }
-    return undefined;
   }
 
-  /** An entry was bad; `token` is the buffer that it was about, if it was about one. It is the queue's again. */
-  protected abstract lost(token: AvailBufferToken | undefined): void;
+  /** A bad entry was about this buffer, which is the queue's again. */
+  protected abstract takeBack(token: AvailBufferToken): void;
 
   /** The device broke a rule. @throws {VirtqError} QueueBroken when it has done that too often. */
   protected broke(rule: string): void {
@@ -85,10 +82,10 @@ export abstract class NetQueue {
     this.all.length = this.free.length = 0;
   }
 
-  private failed(error: unknown): void {
+  private failed(error: unknown): null {
     if (!(error instanceof VirtqError) || error.kind === "QueueBroken") throw error;
-    const token = error instanceof VirtqDeviceError ? error.token : undefined;
-    this.lost(token);
+    if (error instanceof VirtqDeviceError && error.token !== undefined) this.takeBack(error.token);
     this.broke(error.message);
+    return null;
   }
 }

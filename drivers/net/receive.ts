@@ -73,14 +73,14 @@ export class ReceiveQueue extends NetQueue {
     for (let i = 0; i <= this.vq.size; i++) {
       const used = this.take();
       if (used === undefined) return undefined;
-      if (this.accept(used)) return this.frame;
+      if (used !== null && this.accept(used)) return this.frame;
       this.dropped++;
     }
     return undefined;
   }
 
-  protected override lost(token: AvailBufferToken | undefined): void {
-    if (token !== undefined) this.giveBack(token);
+  protected override takeBack(token: AvailBufferToken): void {
+    this.vq.dispatch(token, false, BufferType.Direct);
   }
 
   /** Reads a frame that begins in `used`. */
@@ -88,7 +88,7 @@ export class ReceiveQueue extends NetQueue {
     const { token, writtenLen } = used;
     const { memory, offset } = token.recvBuff[0].vec.buffer;
     if (writtenLen < NET_HDR_SIZE) {
-      this.giveBack(token);
+      this.takeBack(token);
       this.broke(`a frame of ${writtenLen} bytes, its header has ${NET_HDR_SIZE}`);
       return false;
     }
@@ -102,7 +102,7 @@ export class ReceiveQueue extends NetQueue {
     if (buffers === 1) {
       this.setLength(length);
       memory.readBytes(offset + NET_HDR_SIZE, this.frame.bytes);
-      this.giveBack(token);
+      this.takeBack(token);
     } else if (!this.merge(token, length, buffers)) return false;
     if (checksumAt > this.frame.bytes.length) {
       this.broke(`a checksum at byte ${checksumAt - CSUM_FIELD} of a frame of ${this.frame.bytes.length}`);
@@ -115,38 +115,34 @@ export class ReceiveQueue extends NetQueue {
   /** Puts together a frame of several buffers, which became used at once (virtio 1.4, 5.1.6.4.1). */
   private merge(first: AvailBufferToken, length: number, buffers: number): boolean {
     if (buffers === 0 || buffers > this.vq.size) {
-      this.giveBack(first);
+      this.takeBack(first);
       this.broke(`a frame in ${buffers} buffers, in a queue of ${this.vq.size}`);
       return false;
     }
     let done = this.append(first, NET_HDR_SIZE, length, 0);
-    const errors = this.errors;
     for (let i = 1; i < buffers; i++) {
       const used = this.take();
       if (used === undefined) {
         this.broke(`${i} buffers of a frame that has ${buffers}`);
         return false;
       }
-      done = this.append(used.token, 0, used.writtenLen, done);
+      done = used === null ? -1 : this.append(used.token, 0, used.writtenLen, done);
     }
-    if (done < 0 || this.errors !== errors) return false;
+    if (done < 0) return false;
     this.setLength(done);
     return true;
   }
-  /** Copies what is in a buffer to byte `at`, and gives it back. Where the next byte goes; -1: the frame is too long. */
+  /** Copies what is in a buffer to byte `at`, and gives the buffer back. Where the next byte goes; -1: the frame is spoiled. */
   private append(token: AvailBufferToken, from: number, length: number, at: number): number {
     const fits = at >= 0 && at + length <= this.data.length;
     if (fits && length > 0) {
       const { memory, offset } = token.recvBuff[0].vec.buffer;
       memory.readBytes(offset + from, this.data.subarray(at, at + length));
     }
-    this.giveBack(token);
+    this.takeBack(token);
     return fits ? at + length : -1;
   }
   private setLength(length: number): void {
     if (this.frame.bytes.length !== length) this.frame.bytes = this.data.subarray(0, length);
-  }
-  private giveBack(token: AvailBufferToken): void {
-    this.vq.dispatch(token, false, BufferType.Direct);
   }
 }

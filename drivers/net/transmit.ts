@@ -63,12 +63,14 @@ export class TransmitQueue extends NetQueue {
   /** Takes back what the device is done with. Whether that was anything. */
   reclaim(): boolean {
     const before = this.free.length;
-    for (let used = this.take(); used !== undefined; used = this.take()) this.free.push(used.token);
+    for (let used = this.take(); used !== undefined; used = this.take()) {
+      if (used !== null) this.free.push(used.token);
+    }
     return this.free.length > before;
   }
 
-  protected override lost(token: AvailBufferToken | undefined): void {
-    if (token !== undefined) this.free.push(token);
+  protected override takeBack(token: AvailBufferToken): void {
+    this.free.push(token);
   }
 
   private makeRoom(): boolean {

@@ -94,25 +94,26 @@ export class Rig {
 
   /** Creates devices from words as `-device` takes them; the first goes on the bus. */
   constructor(words: string[], readonly legacyMmio = false) {
-    for (const word of words) {
-      const [driver, ...rest] = word.split(",");
-      const props = Object.fromEntries(rest.map((p) => p.split("=") as [string, string]));
-      const created = findDriver(driver)!.create(this.ctx, props, {
-        name: `${driver}.0`,
-        chardev: () => this.chardev,
-        netdev: () => this.netdev,
-        serial: this.device as VirtioSerial,
-      });
-      if (created.device !== undefined) this.device = created.device;
-      if (created.pci !== undefined) {
-        this.pci = created.pci;
-        this.bus.add(this.pci, created.place?.slot ?? SLOT);
-        this.pci.intx = { set: (level) => void this.line.push(level ? "raise" : "lower") };
-      } else if (created.device !== undefined) {
-        this.mmio = new VirtioMmio("virtio-mmio-bus.0", legacyMmio, this.ctx);
-        this.mmio.irq = { set: (level) => void this.line.push(level ? "raise" : "lower") };
-        this.mmio.plug(created.device);
-      }
+    for (const word of words) this.create(word);
+  }
+  protected create(word: string): void {
+    const [driver, ...rest] = word.split(",");
+    const props = Object.fromEntries(rest.map((p) => p.split("=") as [string, string]));
+    const created = findDriver(driver)!.create(this.ctx, props, {
+      name: `${driver}.0`,
+      chardev: () => this.chardev,
+      netdev: () => this.netdev,
+      serial: this.device as VirtioSerial,
+    });
+    if (created.device !== undefined) this.device = created.device;
+    if (created.pci !== undefined) {
+      this.pci = created.pci;
+      this.bus.add(this.pci, created.place?.slot ?? SLOT);
+      this.pci.intx = { set: (level) => void this.line.push(level ? "raise" : "lower") };
+    } else if (created.device !== undefined) {
+      this.mmio = new VirtioMmio("virtio-mmio-bus.0", this.legacyMmio, this.ctx);
+      this.mmio.irq = { set: (level) => void this.line.push(level ? "raise" : "lower") };
+      this.mmio.plug(created.device);
     }
   }
 
