@@ -177,6 +177,7 @@ export class SocketNetdev implements NetBackend {
   private gather(stream: HostStream, end: number): boolean {
     if (this.have >= end) return true;
     const n = Math.min(end - this.have, stream.input.length);
+    if (n === 0) return false;
     this.partial.set(stream.input.subarray(0, n), this.have);
     this.have += n;
     stream.take(n);

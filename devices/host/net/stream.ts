@@ -45,6 +45,7 @@ export class TcpStream implements HostStream {
     if (!this.writing) this.writeNext();
   }
   take(length: number): void {
+    if (length === 0) return;
     this.input = this.input.subarray(length);
     if (this.input.length > 0) return;
     if (this.atEnd) this.setEnded();

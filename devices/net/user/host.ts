@@ -14,6 +14,7 @@ export interface HostStream {
   readonly remotePort: number;
   /** Bytes that have arrived. The host reads on only when all of them were taken: so it is never read faster than used. */
   readonly input: Uint8Array;
+  /** Removes the first `length` bytes of the input; at least one. */
   take(length: number): void;
   /** Where bytes to be sent are put, so that they need no further copy; empty: there is no room now. */
   readonly space: Uint8Array;
