@@ -1,4 +1,4 @@
-import { BROADCAST, formatAddress } from "../../../inet/addresses.ts";
+import { BROADCAST, formatAddress, isMulticast } from "../../../inet/addresses.ts";
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT } from "../../../inet/dhcp.ts";
 import { DNS_PORT } from "../../../inet/dns.ts";
 import { ETHERNET_HEADER, etherType, ETHERTYPE_ARP, ETHERTYPE_IPV4 } from "../../../inet/ethernet.ts";
@@ -187,9 +187,15 @@ export class UserNetwork implements NetBackend {
   /** A whole packet, whose header was read. */
   private takePacket(bytes: Uint8Array): void {
     const { source, destination, protocol, payload, end } = this.ip;
-    if (protocol === PROTOCOL_TCP) this.tcp.input(source, destination, bytes, payload, end);
-    else if (protocol === PROTOCOL_UDP) this.takeUdp(bytes);
+    if (protocol === PROTOCOL_TCP) {
+      if (!this.isForMany(destination)) this.tcp.input(source, destination, bytes, payload, end);
+    } else if (protocol === PROTOCOL_UDP) this.takeUdp(bytes);
     else if (protocol === PROTOCOL_ICMP) this.takeIcmp(bytes);
+  }
+
+  private isForMany(address: number): boolean {
+    const { network, mask } = this.options;
+    return address === BROADCAST || isMulticast(address) || address === (network | ~mask) >>> 0;
   }
 
   private takeUdp(bytes: Uint8Array): void {
@@ -207,7 +213,7 @@ export class UserNetwork implements NetBackend {
       return;
     }
     const inside = ((destination ^ options.network) & options.mask) === 0;
-    if (destination === BROADCAST || destination >>> 28 === 14 || inside && !toHost) return;
+    if (this.isForMany(destination) || inside && !toHost) return;
     if (this.udp.send(source, sourcePort, destination, destinationPort, data)) return;
     this.sendError(toHost ? UNREACHABLE_PORT : UNREACHABLE_PROHIBITED, bytes);
   }
