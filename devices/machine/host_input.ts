@@ -56,6 +56,11 @@ export class MachineChardev implements Chardev {
     this.onInput();
   }
 
+  /** Asks the front end how much it takes, and gives it what waits: QEMU's main loop does so all the time. */
+  poll(): void {
+    if ((this.frontend?.canReceive() ?? 0) > 0) this.flush();
+  }
+
   resize(cols: number, rows: number): void {
     this.size = { cols, rows };
     this.frontend?.resize?.(cols, rows);

@@ -113,9 +113,8 @@ export class PciFunction {
     barIndex: number,
     vectors: number,
     send: (address: number, data: number) => void,
-    inUse: (vector: number) => boolean,
   ): MsixTable {
-    const msix = new MsixTable(`${this.name} msix`, vectors, send, inUse);
+    const msix = new MsixTable(`${this.name} msix`, vectors, send);
     this.msix = msix;
     this.addBar(barIndex, "mem32", msix.windowSize, false, msix);
     const body = new DataView(new ArrayBuffer(10));

@@ -13,6 +13,8 @@ const MIN_WINDOW = 0x1000;
 export class MsixTable implements IoHandler {
   declare private readonly table: DataView;
   declare private readonly pending: Uint8Array;
+  /** How often the device has given each vector to something and not taken it back. */
+  declare private readonly uses: Uint32Array;
   /** Offset of the pending bits in the window. */
   readonly pbaOffset: number;
   /** Bytes of the window, a power of two. */
@@ -25,17 +27,16 @@ export class MsixTable implements IoHandler {
   /**
    * @param vectors 1 to 2048.
    * @param send Writes a message into the machine.
-   * @param inUse Whether the device has given this vector to anything; others are never sent (as QEMU's use counts).
    */
   constructor(
     readonly name: string,
     readonly vectors: number,
     private readonly send: (address: number, data: number) => void,
-    private readonly inUse: (vector: number) => boolean,
   ) {
     const tableSize = vectors * Msix.ENTRY_SIZE;
     this.table = new DataView(new ArrayBuffer(tableSize));
     this.pending = new Uint8Array(Math.ceil(vectors / 64) * 8);
+    this.uses = new Uint32Array(vectors);
     this.pbaOffset = Math.max(MIN_WINDOW / 2, tableSize);
     let window = MIN_WINDOW;
     while (window < this.pbaOffset + this.pending.length) window *= 2;
@@ -58,9 +59,23 @@ export class MsixTable implements IoHandler {
   isPending(vector: number): boolean {
     return (this.pending[vector >> 3] & (1 << (vector & 7))) !== 0;
   }
+  /** The device gives a vector to one more of its sources; only vectors in use are ever sent. */
+  use(vector: number): void {
+    if (vector < this.vectors) this.uses[vector]++;
+  }
+  /** One source less; with the last one goes what is pending. As in QEMU, who forgets to call it leaves the vector used. */
+  unuse(vector: number): void {
+    if (vector >= this.vectors || this.uses[vector] === 0) return;
+    if (--this.uses[vector] === 0) this.clearPending(vector);
+  }
+  /** The device was reset. */
+  unuseAll(): void {
+    this.uses.fill(0);
+    this.pending.fill(0);
+  }
   /** The device wants this vector: sent at once, or remembered while masked. No such vector: nothing. */
   notify(vector: number): void {
-    if (vector >= this.vectors || !this.inUse(vector)) return;
+    if (vector >= this.vectors || this.uses[vector] === 0) return;
     if (this.masked(vector)) {
       this.pending[vector >> 3] |= 1 << (vector & 7);
       return;
@@ -69,9 +84,8 @@ export class MsixTable implements IoHandler {
     const address = this.table.getUint32(at + 4, true) * 2 ** 32 + this.table.getUint32(at, true);
     this.send(address, this.table.getUint32(at + 8, true));
   }
-  /** Forgets that a vector is pending: the device stopped using it. */
-  clearPending(vector: number): void {
-    if (vector < this.vectors) this.pending[vector >> 3] &= ~(1 << (vector & 7));
+  private clearPending(vector: number): void {
+    this.pending[vector >> 3] &= ~(1 << (vector & 7));
   }
   /** Message control was written: what became unmasked and is pending goes out now. */
   setControl(enabled: boolean, functionMask: boolean): void {

@@ -108,7 +108,7 @@ export class VirtioSerial extends VirtioDevice {
     if (index === ConsoleQueue.CTRL_TRANSMIT) return this.control();
     if (index === ConsoleQueue.CTRL_RECEIVE) return;
     const port = this.ports.find((p) => p.receiveQueue === index || p.transmitQueue === index);
-    if (port?.receiveQueue === index) port.chardev?.acceptInput();
+    if (port?.receiveQueue === index) this.offerInput(port);
     else if (index & 1) this.transmit(index, port);
   }
 
@@ -117,8 +117,6 @@ export class VirtioSerial extends VirtioDevice {
       const port0 = this.ports.find((p) => p.id === 0);
       // Without MULTIPORT there is no message that opens a port; only port 0 can be used.
       if (port0 !== undefined && !this.negotiated(ConsoleF.MULTIPORT)) port0.guestConnected = true;
-      // Buffers may have come before DRIVER_OK, and input may wait for them.
-      for (const port of this.ports) if (port.guestConnected) this.schedule(port.receiveQueue);
     } else this.disconnect();
   }
   protected override onReset(): void {
@@ -154,28 +152,33 @@ export class VirtioSerial extends VirtioDevice {
     for (const port of this.ports) port.guestConnected = false;
   }
 
-  private canReceive(port: ConsolePort): number {
-    const ring = this.ring(port.receiveQueue);
-    if (ring === undefined || !this.driverOk || !port.guestConnected || !ring.hasAvail()) return 0;
-    return ring.availBytes(RECEIVE_LIMIT, 0).in;
+  /** Input may wait for buffers. QEMU asks how much fits whether or not any does, and so finds a broken ring. */
+  private offerInput(port: ConsolePort): void {
+    if (port.chardev !== undefined && this.canReceive(port) > 0) port.chardev.acceptInput();
   }
+  private canReceive(port: ConsolePort): number {
+    const { receiveQueue } = port;
+    if (!this.ready(receiveQueue) || !this.driverOk || this.isEmpty(receiveQueue)) return 0;
+    if (this.negotiated(ConsoleF.MULTIPORT) && !port.guestConnected) return 0;
+    return this.availBytes(receiveQueue, RECEIVE_LIMIT, 0).in;
+  }
+  /** What the buffers do not take is lost (as in QEMU), so {@link canReceive} comes first. */
   private receive(port: ConsolePort, bytes: Uint8Array): void {
-    const ring = this.ring(port.receiveQueue);
-    if (ring === undefined || !port.guestConnected) return;
-    let done = 0;
-    while (done < bytes.length) {
-      const chain = ring.pop();
+    const { receiveQueue } = port;
+    if (!port.guestConnected || !this.ready(receiveQueue)) return;
+    for (let done = 0; done < bytes.length;) {
+      const chain = this.pop(receiveQueue);
       if (chain === undefined) break;
       const n = chain.writeFrom(bytes.subarray(done), 0);
       done += n;
-      ring.push(chain, n);
+      this.push(receiveQueue, chain, n);
     }
-    this.notifyDriver(port.receiveQueue);
+    this.notifyDriver(receiveQueue);
   }
+  /** QEMU tells the driver even if there was nothing. */
   private transmit(index: number, port: ConsolePort | undefined): void {
-    const ring = this.ring(index);
-    if (ring === undefined) return;
-    for (let chain = ring.pop(); chain !== undefined; chain = ring.pop()) {
+    if (!this.ready(index)) return;
+    for (let chain = this.pop(index); chain !== undefined; chain = this.pop(index)) {
       const chardev = port?.chardev;
       const length = chardev === undefined ? 0 : Math.min(chain.readableLength, MAX_OUTPUT);
       for (let at = 0; at < length; at += CHUNK) {
@@ -183,7 +186,7 @@ export class VirtioSerial extends VirtioDevice {
         chain.readInto(this.chunk.subarray(0, n), at);
         chardev!.write(this.chunk.slice(0, n));
       }
-      ring.push(chain, 0);
+      this.push(index, chain, 0);
     }
     this.notifyDriver(index);
   }
@@ -191,14 +194,13 @@ export class VirtioSerial extends VirtioDevice {
   // Control messages (virtio 1.4, 5.3.6.2).
 
   private control(): void {
-    const ring = this.ring(ConsoleQueue.CTRL_TRANSMIT);
-    if (ring === undefined) return;
+    const queue = ConsoleQueue.CTRL_TRANSMIT;
     const message = new Uint8Array(CONTROL_SIZE);
-    for (let chain = ring.pop(); chain !== undefined; chain = ring.pop()) {
+    for (let chain = this.pop(queue); chain !== undefined; chain = this.pop(queue)) {
       if (chain.readInto(message) === CONTROL_SIZE) this.handleControl(new DataView(message.buffer));
-      ring.push(chain, 0);
+      this.push(queue, chain, 0);
     }
-    this.notifyDriver(ConsoleQueue.CTRL_TRANSMIT);
+    this.notifyDriver(queue);
   }
   private handleControl(message: DataView): void {
     const event = message.getUint16(4, true);
@@ -225,7 +227,8 @@ export class VirtioSerial extends VirtioDevice {
   /** Into the next control receive buffer; without one the message is lost (as in QEMU). */
   private sendControl(port: number, event: number, value: number, extra?: Uint8Array): void {
     this.traceQemu("virtio_serial_send_control_event", `port ${port}, event ${event}, value ${value}`);
-    const chain = this.ring(ConsoleQueue.CTRL_RECEIVE)?.pop();
+    const queue = ConsoleQueue.CTRL_RECEIVE;
+    const chain = this.ready(queue) ? this.pop(queue) : undefined;
     if (chain === undefined) return;
     const message = new Uint8Array(CONTROL_SIZE + (extra?.length ?? 0));
     const view = new DataView(message.buffer);
@@ -233,7 +236,7 @@ export class VirtioSerial extends VirtioDevice {
     view.setUint16(4, event, true);
     view.setUint16(6, value, true);
     if (extra !== undefined) message.set(extra, CONTROL_SIZE);
-    this.ring(ConsoleQueue.CTRL_RECEIVE)!.push(chain, chain.writeFrom(message, 0));
-    this.notifyDriver(ConsoleQueue.CTRL_RECEIVE);
+    this.push(queue, chain, chain.writeFrom(message, 0));
+    this.notifyDriver(queue);
   }
 }

@@ -2,7 +2,17 @@ import type { MachineContext } from "../bus.ts";
 import { F } from "../../spec/virtio/features.ts";
 import { NO_VECTOR } from "../../spec/virtio/pci.ts";
 import { DeviceStatus, IsrBits } from "../../spec/virtio/status.ts";
-import { createDeviceQueue, type DeviceQueue, DeviceQueueError } from "./queue.ts";
+import {
+  type AvailBytes,
+  type Chain,
+  createDeviceQueue,
+  type DeviceQueue,
+  type DeviceQueueConfig,
+  DeviceQueueError,
+  mapRing,
+  type RingAreas,
+  type RingState,
+} from "./queue.ts";
 import { hexOf } from "./queue_base.ts";
 
 /** QEMU's limits: queue numbers below this can be selected, and no queue is larger. */
@@ -10,7 +20,7 @@ export const MAX_QUEUES = 1024;
 /** Largest size of a queue (QEMU's VIRTQUEUE_MAX_SIZE). */
 export const MAX_QUEUE_SIZE = 1024;
 /** Features only the legacy interface shows (QEMU's VIRTIO_LEGACY_FEATURES): 24, 27 and 30 (BAD_FEATURE). */
-export const LEGACY_FEATURES = F.NOTIFY_ON_EMPTY | F.ANY_LAYOUT | (1n << 30n);
+const LEGACY_FEATURES = F.NOTIFY_ON_EMPTY | F.ANY_LAYOUT | (1n << 30n);
 
 /** How a device reaches its driver: the PCI or MMIO front end. */
 export interface VirtioFrontEnd {
@@ -18,7 +28,10 @@ export interface VirtioFrontEnd {
   interrupt(vector: number): void;
 }
 
-/** A queue as the device keeps it. Written by the front end; the ring object lives while it is enabled. */
+/**
+ * A queue as the device keeps it. Written by the front end; the ring object lives while it is enabled, and its state goes
+ * on in the next one until the queue is reset.
+ */
 export interface QueueState {
   readonly index: number;
   readonly defaultSize: number;
@@ -28,7 +41,11 @@ export interface QueueState {
   driver: number;
   device: number;
   vector: number;
+  /** Where the areas were found when the queue was enabled. */
+  areas: RingAreas | undefined;
   ring: DeviceQueue | undefined;
+  /** Where the queue stood when its last ring object went. */
+  state: RingState | undefined;
   /** Takes back what is scheduled for this queue. */
   cancel: (() => void) | undefined;
 }
@@ -53,7 +70,11 @@ export abstract class VirtioDevice {
   /** No bus master: nothing may be popped. */
   disabled = false;
   readonly queues: QueueState[] = [];
+  /** Features that the modern interface hides. */
+  legacyFeatures: bigint = LEGACY_FEATURES;
   frontEnd: VirtioFrontEnd | undefined;
+  /** DRIVER_OK was written, and nothing since that takes it back: notifications arrive by themselves (QEMU's ioeventfd). */
+  private listening = false;
 
   /**
    * @param name For traces and messages: `virtio-rng-pci.0`.
@@ -72,12 +93,14 @@ export abstract class VirtioDevice {
   protected abstract onNotify(index: number): void;
   /** The driver writes `status` (0 on reset); `this.status` still has the old value. */
   protected onStatus(_status: number): void {}
+  /** The driver writes its features, cut down to what is offered; `guestFeatures` still has the old ones. */
+  protected onFeatures(_features: bigint): void {}
   /** The device was reset; its queues are about to be. */
   protected onReset(): void {}
   /** The driver wrote to the configuration; `config` has the new bytes. */
   protected onConfigWrite(_offset: number, _width: number): void {}
 
-  /** Adds a queue, in order; only in constructors. */
+  /** Adds a queue, in order. */
   protected addQueue(size: number): void {
     this.queues.push({
       index: this.queues.length,
@@ -87,7 +110,9 @@ export abstract class VirtioDevice {
       driver: 0,
       device: 0,
       vector: NO_VECTOR,
+      areas: undefined,
       ring: undefined,
+      state: undefined,
       cancel: undefined,
     });
   }
@@ -104,9 +129,36 @@ export abstract class VirtioDevice {
   setFeatures(features: bigint): void {
     if (this.status & DeviceStatus.FEATURES_OK) return;
     const accepted = features & this.hostFeatures;
-    if (accepted === this.guestFeatures) return;
+    this.onFeatures(accepted);
+    const changed = accepted !== this.guestFeatures;
     this.guestFeatures = accepted;
-    for (const q of this.queues) if (q.ring !== undefined) this.setUpRing(q);
+    // EVENT_IDX changes how long the areas are: QEMU looks for them again.
+    if (this.negotiated(F.EVENT_IDX)) this.findRings();
+    else if (changed) { for (const q of this.queues) this.buildRing(q); }
+  }
+  /** Looks for the areas of all queues again: the features, or what devices see of memory, may have changed. */
+  findRings(): void {
+    for (const q of this.queues) this.findRing(q);
+  }
+  /**
+   * The driver writes the status register on PCI, where queues have notifiers of their own; the front end resets the
+   * device if it is 0 then.
+   */
+  writeStatus(status: number): void {
+    const ok = (status & DeviceStatus.DRIVER_OK) !== 0;
+    if (!ok) this.listening = false;
+    this.setStatus(status);
+    if (!ok || this.listening) return;
+    this.listening = true;
+    // QEMU kicks every queue as it starts to listen: buffers may have been there before. (On MMIO it does with KVM only.)
+    for (const q of this.queues) if (q.desc !== 0) this.schedule(q.index);
+  }
+  /** Bus mastering went off: nothing may be popped, and the device stops. On again, it waits for the driver. */
+  setBusMaster(on: boolean): void {
+    this.disabled = !on;
+    if (on) return;
+    this.listening = false;
+    this.setStatus(this.status & ~DeviceStatus.DRIVER_OK);
   }
   /** The driver writes the status: any bits, also fewer. 0 does not reset; the front end does. */
   setStatus(status: number): void {
@@ -138,7 +190,7 @@ export abstract class VirtioDevice {
     if (q === undefined) return;
     q.cancel?.();
     q.cancel = undefined;
-    q.ring = undefined;
+    q.areas = q.ring = q.state = undefined;
     q.size = q.defaultSize;
     q.desc = q.driver = q.device = 0;
     q.vector = NO_VECTOR;
@@ -152,7 +204,7 @@ export abstract class VirtioDevice {
     const q = this.queues[index];
     if (q === undefined || size < 1 || size > MAX_QUEUE_SIZE) return;
     q.size = size;
-    if (q.ring !== undefined) this.setUpRing(q);
+    this.buildRing(q);
   }
   /** The driver enables a queue whose areas lie at these guest-physical addresses. */
   enableQueue(index: number, desc: number, driver: number, device: number): void {
@@ -161,8 +213,7 @@ export abstract class VirtioDevice {
     q.desc = desc;
     q.driver = driver;
     q.device = device;
-    q.ring = undefined;
-    if (desc !== 0) this.setUpRing(q);
+    this.findRing(q);
   }
   /** The driver kicks a queue; the model acts after the machine's latency. */
   notifyQueue(index: number): void {
@@ -192,12 +243,48 @@ export abstract class VirtioDevice {
   protected ring(index: number): DeviceQueue | undefined {
     return this.broken || this.disabled ? undefined : this.queues[index]?.ring;
   }
+  /** Whether the driver has named an available ring; QEMU asks no more than this (virtio_queue_ready). */
+  protected ready(index: number): boolean {
+    return (this.queues[index]?.driver ?? 0) !== 0;
+  }
+  /** The next chain, or undefined: none, forbidden, or the ring is broken and the device needs a reset. */
+  protected pop(index: number): Chain | undefined {
+    const ring = this.ring(index);
+    if (ring === undefined) return undefined;
+    try {
+      return ring.pop();
+    } catch (error) {
+      this.fault(error);
+      return undefined;
+    }
+  }
+  /** Gives a chain back; without a used entry if the device broke, or may not touch memory, since it was popped. */
+  protected push(index: number, chain: Chain, written: number): void {
+    const ring = this.queues[index].ring!;
+    if (this.broken || this.disabled) ring.discard(chain);
+    else ring.push(chain, written);
+  }
+  /** Bytes that wait in a queue, up to limits; none if its ring is broken. A device that is broken looks all the same. */
+  protected availBytes(index: number, maxIn: number, maxOut: number): AvailBytes {
+    try {
+      return this.queues[index]?.ring?.availBytes(maxIn, maxOut) ?? { in: 0, out: 0 };
+    } catch (error) {
+      this.fault(error);
+      return { in: 0, out: 0 };
+    }
+  }
+  /** Whether nothing waits, or nothing may be taken; of a packed ring QEMU asks only the former. */
+  protected isEmpty(index: number): boolean {
+    const ring = this.negotiated(F.RING_PACKED) ? this.queues[index]?.ring : this.ring(index);
+    return !(ring?.hasAvail() ?? false);
+  }
   /** Runs `onNotify` of a queue after the latency; once, however often it is asked. */
   protected schedule(index: number): void {
     const q = this.queues[index];
     if (q === undefined || q.cancel !== undefined) return;
     q.cancel = this.ctx.events.schedule(this.ctx.latency, () => {
       q.cancel = undefined;
+      if (q.desc === 0 || this.broken) return;
       this.guard(() => this.onNotify(index));
     });
   }
@@ -206,15 +293,21 @@ export abstract class VirtioDevice {
     try {
       return run();
     } catch (error) {
-      if (!(error instanceof DeviceQueueError)) throw error;
-      this.needsReset(error.message);
+      this.fault(error);
       return undefined;
     }
+  }
+  private fault(error: unknown): void {
+    if (!(error instanceof DeviceQueueError)) throw error;
+    this.needsReset(error.message);
   }
   /** Tells the driver that buffers were used, if it wants to know (QEMU's virtio_notify). */
   protected notifyDriver(index: number): void {
     const q = this.queues[index];
-    if (q?.ring === undefined || !q.ring.shouldInterrupt()) return;
+    if (q?.ring === undefined) return;
+    const ranEmpty = this.negotiated(F.NOTIFY_ON_EMPTY) && !this.negotiated(F.RING_PACKED) && q.ring.idle &&
+      this.isEmpty(index);
+    if (!ranEmpty && !q.ring.shouldInterrupt()) return;
     this.traceQemu("virtio_notify", `vdev ${this.name} vq ${hexOf(q.desc)}`);
     this.isr |= IsrBits.QUEUE;
     this.frontEnd?.interrupt(q.vector);
@@ -241,20 +334,34 @@ export abstract class VirtioDevice {
     if (this.ctx.trace.on) this.ctx.trace.emit({ ev: "qemu", name, text });
   }
 
-  private setUpRing(q: QueueState): void {
-    q.ring = undefined;
-    this.guard(() => {
-      q.ring = createDeviceQueue(this.ctx.memory, {
-        size: q.size,
-        desc: q.desc,
-        driver: q.driver,
-        device: q.device,
-        packed: this.negotiated(F.RING_PACKED),
-        eventIdx: this.negotiated(F.EVENT_IDX),
-        indirect: this.negotiated(F.INDIRECT_DESC),
-        inOrder: this.negotiated(F.IN_ORDER),
-        name: `${this.name} queue ${q.index}`,
+  /** Looks for a queue's areas in memory. Where they cannot be, the device needs a reset. */
+  private findRing(q: QueueState): void {
+    q.areas = undefined;
+    if (q.desc !== 0) {
+      this.guard(() => {
+        q.areas = mapRing(this.ctx.memory, this.ringConfig(q));
       });
-    });
+    }
+    this.buildRing(q);
+  }
+  /** A ring object for the areas, size and features there are now, which goes on where the last one stood. */
+  private buildRing(q: QueueState): void {
+    q.state = q.ring?.state() ?? q.state;
+    q.ring = q.areas === undefined
+      ? undefined
+      : createDeviceQueue(this.ctx.memory, { ...this.ringConfig(q), areas: q.areas, state: q.state });
+  }
+  private ringConfig(q: QueueState): DeviceQueueConfig {
+    return {
+      size: q.size,
+      desc: q.desc,
+      driver: q.driver,
+      device: q.device,
+      packed: this.negotiated(F.RING_PACKED),
+      eventIdx: this.negotiated(F.EVENT_IDX),
+      indirect: this.negotiated(F.INDIRECT_DESC),
+      inOrder: this.negotiated(F.IN_ORDER),
+      name: `${this.name} queue ${q.index}`,
+    };
   }
 }

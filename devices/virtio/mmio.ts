@@ -3,13 +3,7 @@ import { F, featureWord } from "../../spec/virtio/features.ts";
 import { MMIO_MAGIC, MmioReg as R } from "../../spec/virtio/mmio.ts";
 import { DeviceStatus } from "../../spec/virtio/status.ts";
 import { readAligned, writeAligned } from "./aligned.ts";
-import {
-  LEGACY_FEATURES,
-  MAX_QUEUE_SIZE,
-  MAX_QUEUES,
-  type VirtioDevice,
-  type VirtioFrontEnd,
-} from "./device.ts";
+import { MAX_QUEUE_SIZE, MAX_QUEUES, type VirtioDevice, type VirtioFrontEnd } from "./device.ts";
 import { QueueRegisterFile } from "./queue_registers.ts";
 
 /** "QEMU", little-endian. */
@@ -58,7 +52,7 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   interrupt(_vector: number): void {
     // From a device that cannot go on nothing comes, also not that its line falls: only a reset does that (QEMU's
     // virtio_notify_vector).
-    if (this.plugged?.broken) return;
+    if (this.plugged?.broken || this.plugged?.disabled) return;
     const level = this.plugged !== undefined && this.plugged.isr !== 0;
     if (level === this.level) return;
     this.level = level;
@@ -101,7 +95,7 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
         return VENDOR;
       case R.DEVICE_FEATURES:
         if (this.legacy) return this.deviceFeatureSelect ? 0 : featureWord(d.hostFeatures, 0);
-        return featureWord(d.hostFeatures & ~LEGACY_FEATURES, this.deviceFeatureSelect);
+        return featureWord(d.hostFeatures & ~d.legacyFeatures, this.deviceFeatureSelect);
       case R.QUEUE_NUM_MAX:
         return d.queues[d.queueSelect] === undefined ? 0 : MAX_QUEUE_SIZE;
       case R.QUEUE_READY:
@@ -156,7 +150,8 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
     d.setStatus(status);
     if (d.status === 0) {
       d.reset();
-      this.queues!.reset();
+      // As in QEMU, a driver finds what it wrote for its queues before.
+      this.queues!.disable();
     }
   }
   private writeModern(d: VirtioDevice, offset: number, value: number): void {

@@ -8,7 +8,6 @@ import {
   VIRTIO_PCI_VENDOR,
   VirtioPciCap as Cap,
 } from "../../spec/virtio/pci.ts";
-import { DeviceStatus } from "../../spec/virtio/status.ts";
 import { PciFunction } from "../pci/function.ts";
 import { readAligned, writeAligned } from "./aligned.ts";
 import { MAX_QUEUES, type VirtioDevice, type VirtioFrontEnd } from "./device.ts";
@@ -64,20 +63,14 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     device.hostFeatures |= 1n << 30n;
     this.common = new CommonConfig(device, {
       vectors: options.vectors,
-      vectorReleased: (v) => {
-        if (!this.vectorInUse(v)) this.msix?.clearPending(v);
-      },
+      useVector: (v) => this.msix?.use(v),
+      unuseVector: (v) => this.msix?.unuse(v),
       resetDevice: () => this.resetDevice(),
     });
     this.notifyMultiplier = options.pagePerVq ? 0x1000 : 4;
     if (options.modern) this.addModern();
     if (options.vectors > 0) {
-      this.addMsix(
-        BAR.Msix,
-        options.vectors,
-        (address, data) => this.sendMsi(address, data),
-        (v) => this.vectorInUse(v),
-      );
+      this.addMsix(BAR.Msix, options.vectors, (address, data) => this.sendMsi(address, data));
     }
     if (options.legacy) {
       const header = options.vectors > 0 ? 24 : 20;
@@ -95,7 +88,7 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
 
   /** The device's interrupt: a message if the driver enabled MSI-X, otherwise the pin shows ISR bit 0 (as QEMU). */
   interrupt(vector: number): void {
-    if (this.device.broken) return;
+    if (this.device.broken || this.device.disabled) return;
     if (this.msix?.enabled) {
       if (vector !== NO_VECTOR) this.msix.notify(vector);
     } else this.setIntx((this.device.isr & 1) !== 0);
@@ -120,11 +113,11 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     return super.configRead(offset, width);
   }
   override configWrite(offset: number, width: number, value: number): void {
+    const before = this.memoryLayout();
     super.configWrite(offset, width, value);
-    if (offset <= PciCfg.COMMAND && offset + width > PciCfg.COMMAND) {
-      this.device.disabled = !this.busMaster;
-      if (!this.busMaster) this.device.setStatus(this.device.status & ~DeviceStatus.DRIVER_OK);
-    }
+    // Windows that come and go are a new layout of memory, in which QEMU's devices look for their rings again.
+    if (this.memoryLayout() !== before) this.device.findRings();
+    if (offset <= PciCfg.COMMAND && offset + width > PciCfg.COMMAND) this.device.setBusMaster(this.busMaster);
     if (this.touchesPciCfgData(offset, width)) {
       const { at, length } = this.pciCfgTarget();
       const data = this.pciCfgCap + Cap.EXTRA;
@@ -168,6 +161,9 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     return offset - at === REGION.Isr ? "isr" : `config+${at}`;
   }
 
+  private memoryLayout(): string {
+    return `${this.busMaster} ${this.bars.map((bar) => bar.address).join()}`;
+  }
   /** The address says which queue; the value is for those who negotiated NOTIFICATION_DATA, and for the trace. */
   private notify(offset: number, data: number): void {
     const queue = Math.floor(offset / this.notifyMultiplier);
@@ -185,9 +181,7 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
   private resetDevice(): void {
     this.device.reset();
     this.common.reset();
-  }
-  private vectorInUse(vector: number): boolean {
-    return this.device.configVector === vector || this.device.queues.some((q) => q.vector === vector);
+    this.msix?.unuseAll();
   }
   private sendMsi(address: number, data: number): void {
     // The message is a memory write of this function: without bus mastering it goes nowhere.

@@ -1,14 +1,15 @@
 import { featureWord } from "../../spec/virtio/features.ts";
 import { CommonCfg as R, NO_VECTOR } from "../../spec/virtio/pci.ts";
-import { LEGACY_FEATURES, type VirtioDevice } from "./device.ts";
+import { type VirtioDevice } from "./device.ts";
 import { QueueRegisterFile } from "./queue_registers.ts";
 
 /** What the common configuration needs of its PCI function. */
 export interface CommonCfgHost {
   /** Vectors there are; a larger number reads back as NO_VECTOR. */
   readonly vectors: number;
-  /** A vector is no longer used for something: forgets that it is pending if nothing else uses it. */
-  vectorReleased(vector: number): void;
+  /** A vector is given to one more thing, or taken from one. NO_VECTOR: nothing. */
+  useVector(vector: number): void;
+  unuseVector(vector: number): void;
   /** The driver wrote status 0. */
   resetDevice(): void;
 }
@@ -48,7 +49,7 @@ export class CommonConfig {
         return this.deviceFeatureSelect;
       case R.DEVICE_FEATURE:
         return this.deviceFeatureSelect <= 1
-          ? featureWord(d.hostFeatures & ~LEGACY_FEATURES, this.deviceFeatureSelect)
+          ? featureWord(d.hostFeatures & ~d.legacyFeatures, this.deviceFeatureSelect)
           : 0;
       case R.DRIVER_FEATURE_SELECT:
         return this.driverFeatureSelect;
@@ -93,14 +94,11 @@ export class CommonConfig {
         this.driverFeatures[this.driverFeatureSelect] = value;
         d.setFeatures((BigInt(this.driverFeatures[1]) << 32n) | BigInt(this.driverFeatures[0]));
         return;
-      case R.CONFIG_MSIX_VECTOR: {
-        const old = d.configVector;
-        d.configVector = this.vector(value);
-        this.host.vectorReleased(old);
+      case R.CONFIG_MSIX_VECTOR:
+        d.configVector = this.exchange(d.configVector, value);
         return;
-      }
       case R.DEVICE_STATUS:
-        d.setStatus(value & 0xff);
+        d.writeStatus(value & 0xff);
         if (d.status === 0) this.host.resetDevice();
         return;
       case R.QUEUE_SELECT:
@@ -111,24 +109,20 @@ export class CommonConfig {
         return;
       case R.QUEUE_MSIX_VECTOR: {
         const queue = d.queues[d.queueSelect] ?? this.queues.selected;
-        const old = queue.vector;
-        queue.vector = this.vector(value);
-        this.host.vectorReleased(old);
+        queue.vector = this.exchange(queue.vector, value);
         return;
       }
       case R.QUEUE_ENABLE:
         if (value === 1) this.queues.enable();
         else d.needsReset(`queue ${d.queueSelect}: wrong value for queue_enable ${value}`);
         return;
-      case R.QUEUE_RESET: {
-        // As QEMU, without asking whether RING_RESET was negotiated (virtio 1.4, 2.6.1 wants that).
+      case R.QUEUE_RESET:
+        // As QEMU, without asking whether RING_RESET was negotiated (virtio 1.4, 2.6.1 wants that). The queue's vector
+        // counts as used still.
         if (value !== 1) return;
-        const old = d.queues[d.queueSelect]?.vector ?? NO_VECTOR;
         d.resetQueue(d.queueSelect);
         this.queues.selected.enabled = 0;
-        this.host.vectorReleased(old);
         return;
-      }
       default:
         if (offset >= R.QUEUE_DESC && offset < R.QUEUE_NOTIF_CONFIG_DATA && (offset & 3) === 0) {
           this.queues.selected.areas[(offset - R.QUEUE_DESC) >> 2] = value;
@@ -139,7 +133,11 @@ export class CommonConfig {
     return NAMES.get(offset) ?? (NAMES.has(offset - 4) ? `${NAMES.get(offset - 4)}_hi` : undefined);
   }
 
-  private vector(value: number): number {
-    return (value & 0xffff) < this.host.vectors ? value & 0xffff : NO_VECTOR;
+  /** Takes a vector from something and gives it another; one that does not exist is none. */
+  private exchange(old: number, value: number): number {
+    const vector = value < this.host.vectors ? value : NO_VECTOR;
+    this.host.unuseVector(old);
+    this.host.useVector(vector);
+    return vector;
   }
 }

@@ -16,10 +16,11 @@ export {
   type DeviceQueueSnapshot,
   MAX_SEGMENTS,
 } from "./queue_base.ts";
+export { mapRing, type RingAreas, type RingState } from "./ring_areas.ts";
 export { PackedDeviceQueue, SplitDeviceQueue };
 
 /**
- * The device's side of a queue that the driver has just enabled (all indices at their start).
+ * The device's side of a queue that the driver has just enabled; all indices at their start, unless `state` says otherwise.
  *
  * ```ts
  * import { GuestMemory } from "../guest_memory.ts";

@@ -1,7 +1,12 @@
 import type { GuestMemory } from "../guest_memory.ts";
+import { DESC_SIZE } from "../../spec/mod.ts";
 import type { TraceSink } from "../../spec/trace.ts";
 import { Chain } from "./chain.ts";
+import { DeviceQueueError, hexOf } from "./queue_error.ts";
 import { Rule } from "./queue_rules.ts";
+import type { RingAreas, RingState } from "./ring_areas.ts";
+
+export { DeviceQueueError, hexOf } from "./queue_error.ts";
 
 /** QEMU's VIRTQUEUE_MAX_SIZE: the most segments a chain may have. */
 export const MAX_SEGMENTS = 1024;
@@ -23,30 +28,10 @@ export interface DeviceQueueConfig {
   readonly name: string;
   /** Most segments of a chain; QEMU's 1024 if not given. */
   readonly maxSize?: number;
-}
-
-/**
- * The driver broke the ring. The front end marks the device NEEDS_RESET and raises the config interrupt, as QEMU's
- * `virtio_error` does; the queue gives out nothing more.
- */
-export class DeviceQueueError extends Error {
-  override name = "DeviceQueueError";
-  /** Which queue: `virtio-rng queue 0`. */
-  declare readonly queue: string;
-  /** What was found. */
-  declare readonly found: string;
-  /** The rule, with its section: `virtio 1.4, 2.7.5.3: ...`. */
-  declare readonly rule: string;
-  /** What QEMU prints, where it has words for it. */
-  declare readonly qemu: string | undefined;
-
-  constructor(queue: string, found: string, rule: string, qemu?: string) {
-    super(`${queue}: ${found} (${rule})${qemu === undefined ? "" : `; QEMU: "${qemu}"`}`);
-    this.queue = queue;
-    this.found = found;
-    this.rule = rule;
-    this.qemu = qemu;
-  }
+  /** The areas, if they were found before ({@link mapRing}): perhaps for another size. */
+  readonly areas?: RingAreas | undefined;
+  /** Where the queue stood before; all at their start if not given. */
+  readonly state?: RingState | undefined;
 }
 
 /** A queue's state, for people. Indices as QEMU names them. */
@@ -84,6 +69,8 @@ export abstract class DeviceQueue {
   declare protected readonly descAddr: number;
   /** Ring descriptors popped and not pushed (split: chains). */
   declare protected inuse: number;
+  /** How many may be in use: the size; none if the descriptor area was found for a smaller size. */
+  declare protected readonly limit: number;
   /** Entries filled and not yet flushed. */
   declare protected filled: number;
   declare protected notification: boolean;
@@ -105,9 +92,10 @@ export abstract class DeviceQueue {
     this.eventIdx = cfg.eventIdx;
     this.inOrder = cfg.inOrder;
     this.descAddr = cfg.desc;
-    this.inuse = 0;
+    this.inuse = cfg.state?.inuse ?? 0;
+    this.limit = (cfg.areas?.size ?? cfg.size) < cfg.size ? -1 : cfg.size;
     this.filled = 0;
-    this.notification = true;
+    this.notification = cfg.state?.notification ?? true;
     this.chains = [];
     this.free = [];
     this.freeCount = 0;
@@ -151,6 +139,16 @@ export abstract class DeviceQueue {
   abstract push(chain: Chain, written: number): void;
   /** Whether the driver wants an interrupt for what was flushed since the last question (which this remembers). */
   abstract shouldInterrupt(): boolean;
+  /** Puts the chain popped last back, as if it had not been (QEMU's `virtqueue_unpop`). Not with IN_ORDER. */
+  abstract unpop(chain: Chain): void;
+  /** Forgets a chain that will not be used (QEMU's `virtqueue_detach_element`): the queue is about to break. */
+  discard(chain: Chain): void {
+    if (!chain.inFlight) this.notInFlight(chain);
+    this.inuse -= this.costOf(chain);
+    this.recycle(chain);
+  }
+  /** What a chain counts in {@link inuse}. */
+  protected abstract costOf(chain: Chain): number;
   /** Asks the driver for notifications, or not. After asking, look again with {@link hasAvail}. */
   abstract setNotification(on: boolean): void;
   /** Whether a chain waits. */
@@ -162,6 +160,12 @@ export abstract class DeviceQueue {
    */
   abstract availBytes(maxIn: number, maxOut: number): AvailBytes;
   abstract snapshot(): DeviceQueueSnapshot;
+  /** Where the queue stands, for one that goes on from there. */
+  abstract state(): RingState;
+  /** Whether nothing is in flight. */
+  get idle(): boolean {
+    return this.inuse === 0;
+  }
 
   /** A free chain object. */
   protected take(id: number): Chain {
@@ -225,8 +229,15 @@ export abstract class DeviceQueue {
     const found = `buffer at ${hexOf(address)}, length ${length}, lies outside guest memory`;
     this.fail(chain, found, Rule.address, "virtio: bogus descriptor or out of resources");
   }
+  /** No room for another chain in flight, or no descriptors that could be read. */
   protected full(): never {
+    if (this.limit < 0) this.unmapped();
     this.fail(undefined, `${this.inuse} chains are in flight already`, Rule.inUse, "Virtqueue size exceeded");
+  }
+  /** The size grew after the areas were found (QEMU looks for them when a queue is enabled). */
+  protected unmapped(): never {
+    const found = `the queue grew to ${this.size} entries after it was enabled`;
+    this.fail(undefined, found, Rule.size, "Cannot map descriptor ring");
   }
   protected badHead(head: number): never {
     const found = `the head of a chain is descriptor ${head}, the queue has ${this.size}`;
@@ -239,7 +250,19 @@ export abstract class DeviceQueue {
     const found = `an indirect table of ${length} bytes`;
     this.fail(chain, found, Rule.table, "Invalid size for indirect buffer table");
   }
-  protected lostTable(chain: Chain | undefined, length: number): never {
+  /**
+   * Finds an indirect table: its offset in `memory.current`. One that starts in RAM must end there, none goes beyond
+   * the last address; one that starts elsewhere is read as zeros (as in QEMU), of which {@link NOTHING} is enough.
+   */
+  protected tableAt(chain: Chain | undefined, lo: number, hi: number, length: number): number {
+    const at = this.memory.locate(lo, hi, length);
+    if (at >= 0) return at;
+    const wraps = hi === -1 && (lo >>> 0) + length > 0x1_0000_0000;
+    if (wraps || this.memory.locate(lo, hi, 1) >= 0) this.lostTable(chain, length);
+    this.memory.current = NOTHING;
+    return 0;
+  }
+  private lostTable(chain: Chain | undefined, length: number): never {
     const found = `an indirect table of ${length} bytes outside guest memory`;
     this.fail(chain, found, Rule.tableAddress, "Cannot map indirect buffer");
   }
@@ -301,32 +324,5 @@ export abstract class DeviceQueue {
   }
 }
 
-/** `0x1f000`. */
-export function hexOf(value: number): string {
-  return "0x" + value.toString(16);
-}
-
-/**
- * Finds a ring's area, which must lie in one region of guest memory.
- *
- * @throws {DeviceQueueError} if it does not: QEMU cannot map it either.
- */
-export function mapArea(
-  memory: GuestMemory,
-  cfg: DeviceQueueConfig,
-  area: "desc" | "driver" | "device",
-  length: number,
-): { view: DataView; offset: number } {
-  const address = cfg[area];
-  const offset = memory.locate(address | 0, Math.floor(address / 0x1_0000_0000) | 0, length);
-  if (offset < 0 || !Number.isInteger(offset)) {
-    const qemu = { desc: "Cannot map desc", driver: "Cannot map avail", device: "Cannot map used" }[area];
-    throw new DeviceQueueError(
-      cfg.name,
-      `${area} area at ${hexOf(address)}, length ${length}, lies outside guest memory`,
-      "virtio 1.4, 4.1.4.3.2: the driver writes the addresses of its queue",
-      qemu,
-    );
-  }
-  return { view: memory.current, offset };
-}
+/** A descriptor that is not in memory. */
+export const NOTHING = new DataView(new ArrayBuffer(DESC_SIZE));

@@ -1,13 +1,22 @@
 import type { GuestMemory } from "../guest_memory.ts";
-import { DESC_SIZE, DescF, EventSuppr, PackedDesc, PackedDescF, RingEventFlags } from "../../spec/mod.ts";
+import {
+  DESC_SIZE,
+  DescF,
+  EventSuppr,
+  needEvent,
+  PackedDesc,
+  PackedDescF,
+  RingEventFlags,
+} from "../../spec/mod.ts";
 import { type Chain, STRIDE } from "./chain.ts";
 import {
   type AvailBytes,
   DeviceQueue,
   type DeviceQueueConfig,
   type DeviceQueueSnapshot,
-  mapArea,
+  NOTHING,
 } from "./queue_base.ts";
+import { FRESH, mapRing, type RingState } from "./ring_areas.ts";
 
 // As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
 const F_INDIRECT = DescF.INDIRECT;
@@ -55,15 +64,14 @@ export class PackedDeviceQueue extends DeviceQueue {
   declare private firstAt: number;
   declare private firstFlags: number;
   declare private firstIdx: number;
-  /** Descriptors used since the last {@link shouldInterrupt}; meaningless before the first. */
-  declare private sinceSignal: number;
+  /** usedIdx at the last {@link shouldInterrupt}; not valid before the first, and when the ring has gone round since. */
+  declare private signalledUsed: number;
   declare private signalledValid: boolean;
 
   constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
     super(memory, cfg);
-    const desc = mapArea(memory, cfg, "desc", DESC_BYTES * cfg.size);
-    const driver = mapArea(memory, cfg, "driver", EVENT_SIZE);
-    const device = mapArea(memory, cfg, "device", EVENT_SIZE);
+    const { desc, driver, device } = cfg.areas ?? mapRing(memory, cfg);
+    const state = cfg.state ?? FRESH;
     this.descView = desc.view;
     this.desc = desc.offset;
     this.driverView = driver.view;
@@ -71,15 +79,15 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.deviceView = device.view;
     this.device = device.offset;
     this.deviceAddr = cfg.device;
-    this.lastAvail = 0;
-    this.availOwner = F_AVAIL;
-    this.usedIdx = 0;
-    this.usedOwner = OWNER;
+    this.lastAvail = state.lastAvail % cfg.size;
+    this.availOwner = state.availWrap ? F_AVAIL : F_USED;
+    this.usedIdx = state.usedIdx % cfg.size;
+    this.usedOwner = state.usedWrap ? OWNER : 0;
     this.firstAt = 0;
     this.firstFlags = 0;
     this.firstIdx = 0;
-    this.sinceSignal = 0;
-    this.signalledValid = false;
+    this.signalledUsed = state.signalledUsed;
+    this.signalledValid = state.signalledValid;
   }
 
   override pop(): Chain | undefined {
@@ -88,7 +96,7 @@ export class PackedDeviceQueue extends DeviceQueue {
     let at = this.desc + head * DESC_BYTES;
     let flags = view.getUint16(at + DESC_FLAGS, true);
     if ((flags & OWNER) !== this.availOwner || this.broken !== undefined) return undefined;
-    if (this.inuse >= this.size) this.full();
+    if (this.inuse >= this.limit) this.full();
 
     const chain = this.take(view.getUint16(at + DESC_ID, true));
     let indirect = false;
@@ -98,11 +106,10 @@ export class PackedDeviceQueue extends DeviceQueue {
       indirect = true;
       const length = view.getUint32(at + DESC_LEN, true);
       if (length === 0 || length % DESC_BYTES !== 0) this.badTable(chain, length);
-      at = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
-      if (at < 0) this.lostTable(chain, length);
+      at = this.tableAt(chain, view.getInt32(at, true), view.getInt32(at + 4, true), length);
       view = this.memory.current;
-      max = length / DESC_BYTES;
-      end = at + length;
+      max = view === NOTHING ? 1 : length / DESC_BYTES;
+      end = at + max * DESC_BYTES;
       flags = view.getUint16(at + DESC_FLAGS, true);
     }
     let count = 1;
@@ -190,9 +197,10 @@ export class PackedDeviceQueue extends DeviceQueue {
       if (next >= this.size) {
         next -= this.size;
         this.usedOwner ^= OWNER;
+        // As in QEMU: where the ring starts anew, an interrupt may be one too many.
+        this.signalledValid = false;
       }
       this.usedIdx = next;
-      this.sinceSignal += descriptors;
     }
     this.filled++;
     this.inuse -= descriptors;
@@ -216,21 +224,33 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.flush();
   }
 
+  override unpop(chain: Chain): void {
+    const taken = chain.descriptors;
+    this.discard(chain);
+    this.lastAvail -= taken;
+    if (this.lastAvail < 0) {
+      this.lastAvail += this.size;
+      this.availOwner ^= OWNER;
+    }
+  }
+  protected override costOf(chain: Chain): number {
+    return chain.descriptors;
+  }
+
   override shouldInterrupt(): boolean {
-    if (this.broken !== undefined) return false;
     const flags = this.driverView.getUint16(this.driver + EVENT_FLAGS, true);
     const valid = this.signalledValid;
-    const count = this.sinceSignal;
+    const old = this.signalledUsed;
     this.signalledValid = true;
-    this.sinceSignal = 0;
+    this.signalledUsed = this.usedIdx;
     if (flags === NOTIFY_DISABLE) return false;
-    if (flags === NOTIFY_ENABLE || !this.eventIdx || !valid) return true;
+    // QEMU looks at the event whether or not EVENT_IDX was negotiated.
+    if (flags === NOTIFY_ENABLE || !valid) return true;
     const event = this.driverView.getUint16(this.driver + EVENT_DESC, true);
-    // Distance from the event to here, in this round or the one before (virtio 1.4, 2.8.14).
     const wrap = this.usedOwner === 0 ? 0 : 1;
-    let distance = this.usedIdx - (event & 0x7fff);
-    if ((event >> 15) !== wrap) distance += this.size;
-    return distance > 0 && distance <= count;
+    // An event of the round before is that much further back (virtio 1.4, 2.8.14).
+    const at = (event & 0x7fff) - (event >> 15 === wrap ? 0 : this.size);
+    return needEvent(at, this.usedIdx, old);
   }
 
   override setNotification(on: boolean): void {
@@ -249,7 +269,6 @@ export class PackedDeviceQueue extends DeviceQueue {
   }
 
   override hasAvail(): boolean {
-    if (this.broken !== undefined) return false;
     const flags = this.descView.getUint16(this.desc + this.lastAvail * DESC_BYTES + DESC_FLAGS, true);
     return (flags & OWNER) === this.availOwner;
   }
@@ -259,8 +278,9 @@ export class PackedDeviceQueue extends DeviceQueue {
     let outBytes = 0;
     let idx = this.lastAvail;
     let owner = this.availOwner;
+    if (this.limit < 0) this.unmapped();
     // At most one round: a driver that keeps the bits right for ever must not hold us.
-    for (let total = 0; total < this.size && this.broken === undefined;) {
+    for (let total = 0; total < this.size;) {
       let view = this.descView;
       let at = this.desc + idx * DESC_BYTES;
       let flags = view.getUint16(at + DESC_FLAGS, true);
@@ -271,11 +291,10 @@ export class PackedDeviceQueue extends DeviceQueue {
       if (indirect) {
         const length = view.getUint32(at + DESC_LEN, true);
         if (length === 0 || length % DESC_BYTES !== 0) this.badTable(undefined, length);
-        at = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
-        if (at < 0) this.lostTable(undefined, length);
+        at = this.tableAt(undefined, view.getInt32(at, true), view.getInt32(at + 4, true), length);
         view = this.memory.current;
-        max = length / DESC_BYTES;
-        end = at + length;
+        max = view === NOTHING ? 1 : length / DESC_BYTES;
+        end = at + max * DESC_BYTES;
       }
       let count = 0;
       for (;;) {
@@ -318,6 +337,20 @@ export class PackedDeviceQueue extends DeviceQueue {
         inuse: this.inuse,
       },
       inFlight: this.flying(),
+    };
+  }
+
+  override state(): RingState {
+    return {
+      lastAvail: this.lastAvail,
+      shadowAvail: this.lastAvail,
+      availWrap: this.availOwner === F_AVAIL,
+      usedIdx: this.usedIdx,
+      usedWrap: this.usedOwner !== 0,
+      signalledUsed: this.signalledUsed,
+      signalledValid: this.signalledValid,
+      notification: this.notification,
+      inuse: this.inuse,
     };
   }
 

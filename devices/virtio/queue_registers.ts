@@ -51,4 +51,8 @@ export class QueueRegisterFile {
   reset(): void {
     this.files.clear();
   }
+  /** No queue is enabled any more; what was written for them stays (QEMU's virtio-mmio). */
+  disable(): void {
+    for (const regs of this.files.values()) regs.enabled = 0;
+  }
 }

@@ -3,6 +3,7 @@ export const Rule = {
   inUse: "virtio 1.4, 2.7.13.1: a descriptor is not made available again before it was used",
   availIdx:
     "virtio 1.4, 2.7.6: idx goes up by one for each chain made available, and no more than the queue's size wait",
+  size: "virtio 1.4, 4.1.4.3.2: the driver does not write queue_size of an enabled queue",
   head: "virtio 1.4, 2.7.6: an entry is the index of a descriptor, less than the queue's size",
   next: "virtio 1.4, 2.7.5: next is the index of a descriptor of the same table",
   loop:

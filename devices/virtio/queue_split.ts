@@ -1,22 +1,14 @@
 import type { GuestMemory } from "../guest_memory.ts";
-import {
-  Avail,
-  AVAIL_F_NO_INTERRUPT,
-  availSize,
-  DESC_SIZE,
-  DescF,
-  needEvent,
-  SplitDesc,
-} from "../../spec/mod.ts";
-import { Used, USED_F_NO_NOTIFY, usedSize } from "../../spec/mod.ts";
+import { Avail, AVAIL_F_NO_INTERRUPT, DESC_SIZE, DescF, needEvent, SplitDesc } from "../../spec/mod.ts";
+import { Used, USED_F_NO_NOTIFY } from "../../spec/mod.ts";
 import { type Chain, STRIDE } from "./chain.ts";
 import {
   type AvailBytes,
   DeviceQueue,
   type DeviceQueueConfig,
   type DeviceQueueSnapshot,
-  mapArea,
 } from "./queue_base.ts";
+import { FRESH, mapRing, type RingState } from "./ring_areas.ts";
 import { Rule } from "./queue_rules.ts";
 
 // As constants of this module V8 folds them; an imported one, and its property, it loads at each use.
@@ -59,35 +51,49 @@ export class SplitDeviceQueue extends DeviceQueue {
   /** used.idx at the last {@link shouldInterrupt}; not valid before the first. */
   declare private signalledUsed: number;
   declare private signalledValid: boolean;
+  /** A used ring at address 0 is none, as in QEMU: chains that come back there stay in flight. */
+  declare private readonly withoutUsed: boolean;
+  /** Nothing forbids to push a chain at once. */
+  declare private readonly oneByOne: boolean;
+  /** The packed ring's wrap counter, kept for a queue that changes its kind. */
+  declare private readonly wrapsBefore: boolean;
 
   constructor(memory: GuestMemory, cfg: DeviceQueueConfig) {
     super(memory, cfg);
-    const desc = mapArea(memory, cfg, "desc", DESC_BYTES * cfg.size);
-    const avail = mapArea(memory, cfg, "driver", availSize(cfg.size));
-    const used = mapArea(memory, cfg, "device", usedSize(cfg.size));
+    const { desc, driver, device } = cfg.areas ?? mapRing(memory, cfg);
+    const state = cfg.state ?? FRESH;
     this.descView = desc.view;
     this.desc = desc.offset;
-    this.availView = avail.view;
-    this.avail = avail.offset;
-    this.usedView = used.view;
-    this.used = used.offset;
+    this.availView = driver.view;
+    this.avail = driver.offset;
+    this.usedView = device.view;
+    this.used = device.offset;
     this.deviceAddr = cfg.device;
-    this.lastAvail = 0;
-    this.availSlot = 0;
-    this.shadowAvail = 0;
-    this.usedIdx = 0;
-    this.usedSlot = 0;
-    this.signalledUsed = 0;
-    this.signalledValid = false;
+    this.lastAvail = state.lastAvail;
+    this.availSlot = state.lastAvail % cfg.size;
+    this.shadowAvail = state.shadowAvail;
+    this.usedIdx = state.usedIdx;
+    this.usedSlot = state.usedIdx % cfg.size;
+    this.signalledUsed = state.signalledUsed;
+    this.signalledValid = state.signalledValid;
+    this.wrapsBefore = state.availWrap;
+    this.withoutUsed = cfg.device === 0;
+    this.oneByOne = !this.inOrder && !this.withoutUsed;
+    if (cfg.driver === 0) {
+      // As in QEMU, an available ring at address 0 is none, and always empty.
+      this.availView = new DataView(new ArrayBuffer(Avail.RING + 2 * cfg.size + 2));
+      this.avail = 0;
+      this.availView.setUint16(AVAIL_IDX, this.lastAvail, true);
+      this.shadowAvail = this.lastAvail;
+    }
   }
 
   override pop(): Chain | undefined {
     const last = this.lastAvail;
-    if (this.shadowAvail === last && !this.refresh()) return undefined;
+    // As in QEMU, how far avail.idx went is nothing that a pop asks; only availBytes does.
+    if (this.shadowAvail === last && this.readIdx() === last) return undefined;
     if (this.broken !== undefined) return undefined;
-    if (this.inuse >= this.size) {
-      this.full();
-    }
+    if (this.inuse >= this.limit) this.full();
     const slot = this.availSlot;
     const head = this.availView.getUint16(this.avail + AVAIL_RING + 2 * slot, true);
     if (head >= this.size) this.badHead(head);
@@ -112,13 +118,13 @@ export class SplitDeviceQueue extends DeviceQueue {
     const memory = this.memory;
     const maxSegments = this.maxSegments;
     for (let count = 1;; count++) {
-      // At the head, or behind other descriptors (virtio 1.4, 2.7.5.3.2); within a table the flag means nothing, as in QEMU.
-      if ((flags & F_INDIRECT) !== 0 && !indirect) {
+      // At the head, or the last behind other descriptors (virtio 1.4, 2.7.5.3.2); anywhere else the flag means nothing, as
+      // in QEMU.
+      if ((flags & F_INDIRECT) !== 0 && !indirect && (count === 1 || (flags & F_NEXT) === 0)) {
         indirect = true;
         const length = view.getUint32(at + DESC_LEN, true);
         if (length === 0 || length % DESC_BYTES !== 0) this.badTable(chain, length);
-        table = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
-        if (table < 0) this.lostTable(chain, length);
+        table = this.tableAt(chain, view.getInt32(at, true), view.getInt32(at + 4, true), length);
         view = this.memory.current;
         max = length / DESC_BYTES;
         count = 1;
@@ -180,7 +186,7 @@ export class SplitDeviceQueue extends DeviceQueue {
   }
 
   override push(chain: Chain, written: number): void {
-    if (chain.inFlight && !this.inOrder && this.filled === 0 && this.broken === undefined && !this.trace.on) {
+    if (chain.inFlight && this.oneByOne && this.filled === 0 && this.broken === undefined && !this.trace.on) {
       // What fill and flush would do, at once.
       const slot = this.usedSlot;
       const at = this.used + USED_RING + slot * USED_ELEM_SIZE;
@@ -199,8 +205,16 @@ export class SplitDeviceQueue extends DeviceQueue {
     this.flush();
   }
 
+  override unpop(chain: Chain): void {
+    this.discard(chain);
+    this.lastAvail = (this.lastAvail - 1) & 0xffff;
+    this.availSlot = this.lastAvail % this.size;
+  }
+  protected override costOf(_chain: Chain): number {
+    return 1;
+  }
+
   override shouldInterrupt(): boolean {
-    if (this.broken !== undefined) return false;
     if (!this.eventIdx) {
       return (this.availView.getUint16(this.avail + AVAIL_FLAGS, true) & NO_INTERRUPT) === 0;
     }
@@ -217,8 +231,7 @@ export class SplitDeviceQueue extends DeviceQueue {
     if (this.eventIdx) {
       // Off: the event stays where it is, and the driver's index passes it at most once in 65536.
       if (!on) return;
-      this.shadowAvail = this.availView.getUint16(this.avail + AVAIL_IDX, true);
-      this.writeAvailEvent(this.shadowAvail);
+      this.writeAvailEvent(this.readIdx());
       return;
     }
     const flags = this.usedView.getUint16(this.used, true);
@@ -228,17 +241,15 @@ export class SplitDeviceQueue extends DeviceQueue {
 
   override hasAvail(): boolean {
     if (this.broken !== undefined) return false;
-    if (this.shadowAvail === this.lastAvail) {
-      this.shadowAvail = this.availView.getUint16(this.avail + AVAIL_IDX, true);
-    }
+    if (this.shadowAvail === this.lastAvail) this.readIdx();
     return this.shadowAvail !== this.lastAvail;
   }
 
   override availBytes(maxIn: number, maxOut: number): AvailBytes {
     let inBytes = 0;
     let outBytes = 0;
-    if (this.broken !== undefined) return { in: 0, out: 0 };
-    this.refresh();
+    if (this.limit < 0) this.unmapped();
+    this.checkIdx(this.readIdx());
     let total = 0;
     let slot = this.availSlot;
     for (let idx = this.lastAvail; idx !== this.shadowAvail; idx = (idx + 1) & 0xffff) {
@@ -256,8 +267,7 @@ export class SplitDeviceQueue extends DeviceQueue {
         const length = view.getUint32(at + DESC_LEN, true);
         if (length === 0 || length % DESC_BYTES !== 0) this.badTable(undefined, length);
         if (total >= max) this.looped(undefined);
-        table = this.memory.locate(view.getInt32(at, true), view.getInt32(at + 4, true), length);
-        if (table < 0) this.lostTable(undefined, length);
+        table = this.tableAt(undefined, view.getInt32(at, true), view.getInt32(at + 4, true), length);
         view = this.memory.current;
         max = length / DESC_BYTES;
         at = table;
@@ -298,23 +308,31 @@ export class SplitDeviceQueue extends DeviceQueue {
     };
   }
 
-  /** Reads avail.idx; whether anything is new. */
-  private refresh(): boolean {
-    const idx = this.availView.getUint16(this.avail + AVAIL_IDX, true);
-    this.shadowAvail = idx;
+  override state(): RingState {
+    return {
+      lastAvail: this.lastAvail,
+      shadowAvail: this.shadowAvail,
+      availWrap: this.wrapsBefore,
+      usedIdx: this.usedIdx,
+      usedWrap: this.wrapsBefore,
+      signalledUsed: this.signalledUsed,
+      signalledValid: this.signalledValid,
+      notification: this.notification,
+      inuse: this.inuse,
+    };
+  }
+
+  private checkIdx(idx: number): void {
     const last = this.lastAvail;
-    if (idx === last || this.broken !== undefined) return false;
-    if (((idx - last) & 0xffff) > this.size) {
-      this.fail(
-        undefined,
-        `avail.idx went from ${last} to ${idx}, more than the ${this.size} entries of the ring`,
-        Rule.availIdx,
-        `Guest moved used index from ${last} to ${idx}`,
-      );
-    }
-    return true;
+    if (((idx - last) & 0xffff) <= this.size) return;
+    const found = `avail.idx went from ${last} to ${idx}, more than the ${this.size} entries of the ring`;
+    this.fail(undefined, found, Rule.availIdx, `Guest moved used index from ${last} to ${idx}`);
+  }
+  private readIdx(): number {
+    return this.shadowAvail = this.availView.getUint16(this.avail + AVAIL_IDX, true);
   }
   protected override put(chain: Chain, written: number): void {
+    if (this.withoutUsed) return this.recycle(chain);
     const slot = this.usedSlot;
     const idx = (this.usedIdx + this.filled + 1) & 0xffff;
     if (this.broken === undefined) {

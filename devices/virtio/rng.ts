@@ -1,6 +1,5 @@
 import type { MachineContext } from "../bus.ts";
 import { VirtioId } from "../../spec/virtio/ids.ts";
-import { DeviceStatus } from "../../spec/virtio/status.ts";
 import { VirtioDevice } from "./device.ts";
 
 const QUEUE = 0;
@@ -32,6 +31,8 @@ export interface RngOptions {
 export class VirtioRng extends VirtioDevice {
   private quota: bigint;
   private periodEnds: (() => void) | undefined;
+  /** Takes back an answer that is on its way. */
+  private answerDue: (() => void) | undefined;
   declare private readonly buffer: Uint8Array;
 
   constructor(ctx: MachineContext, name: string, private readonly options: RngOptions) {
@@ -42,34 +43,56 @@ export class VirtioRng extends VirtioDevice {
   }
 
   protected override onNotify(_index: number): void {
-    const ring = this.ring(QUEUE);
-    if (ring === undefined || !this.driverOk) return;
+    this.answer(this.request());
+  }
+  /** QEMU looks for buffers at every status write, with the new status; bytes come as always after the latency. */
+  protected override onStatus(status: number): void {
+    this.status = status;
+    const size = this.request();
+    if (size === 0) return;
+    this.answerDue?.();
+    this.answerDue = this.ctx.events.schedule(this.ctx.latency, () => {
+      this.answerDue = undefined;
+      this.answer(size);
+    });
+  }
+  protected override onReset(): void {
+    this.answerDue?.();
+    this.answerDue = undefined;
+  }
+
+  /** How many bytes the back end is asked for: what the waiting buffers take, cut off at the quota. */
+  private request(): number {
+    if (!this.guestReady) return 0;
     this.startPeriod();
     const quota = this.quota > 0xffff_ffffn ? 0xffff_ffff : Number(this.quota);
-    let left = Math.min(quota, MAX_REQUEST, ring.availBytes(quota, 0).in);
-    if (left === 0) return;
-    this.quota -= BigInt(left);
-    while (left > 0) {
-      const chain = ring.pop();
+    return Math.min(quota, MAX_REQUEST, this.availBytes(QUEUE, quota, 0).in);
+  }
+  /** The back end gives `size` bytes. The driver is told even if the buffers have gone in the meantime. */
+  private answer(size: number): void {
+    if (size === 0 || !this.guestReady) return;
+    this.quota -= BigInt(size);
+    let any = false;
+    for (let left = size; left > 0;) {
+      const chain = this.pop(QUEUE);
       if (chain === undefined) break;
-      let done = 0;
+      any = true;
       const want = Math.min(left, chain.writableLength);
-      while (done < want) {
+      for (let done = 0; done < want;) {
         const part = this.buffer.subarray(0, Math.min(CHUNK, want - done));
         this.ctx.random.fill(part);
         chain.writeFrom(part, done);
         done += part.length;
       }
-      left -= done;
-      ring.push(chain, done);
+      left -= want;
+      this.push(QUEUE, chain, want);
     }
     this.notifyDriver(QUEUE);
-    if (ring.hasAvail()) this.schedule(QUEUE);
+    // Where nothing can be taken, looking again would not help; QEMU 7.2 does so for ever, on a packed ring.
+    if (any && !this.isEmpty(QUEUE)) this.schedule(QUEUE);
   }
-
-  /** QEMU looks for buffers at every status write. */
-  protected override onStatus(status: number): void {
-    if (status & DeviceStatus.DRIVER_OK) this.schedule(QUEUE);
+  private get guestReady(): boolean {
+    return this.driverOk && this.ready(QUEUE);
   }
 
   private startPeriod(): void {

@@ -82,7 +82,13 @@ export function simulatedWorld(desc: MachineDescription): World {
   const platform = createMachine(desc, { chardevs, netdevs: hubPorts(desc), seed: 1, trace });
   platform.random.fill = (target) => void target.fill(0);
   const { bytes } = platform.ram[0];
-  const settle = () => platform.events.advance(SETTLED);
+  const chardev = desc.chardevs.some((c) => c.id === "c0") ? platform.chardev("c0", true) : undefined;
+  const settle = () => {
+    platform.events.advance(SETTLED);
+    // QEMU's main loop looks for room for input also when nobody told it that there is any.
+    chardev?.poll();
+    platform.events.advance(0);
+  };
   return {
     name: "simulated",
     platform,

@@ -12,8 +12,7 @@ function refuses(d: RawDriver, qemu: string): void {
     error.message,
   );
   assertEquals(d.queue.broken, error);
-  assertEquals([d.queue.pop(), d.queue.hasAvail(), d.queue.shouldInterrupt()], [undefined, false, false]);
-  assertEquals(d.queue.availBytes(1, 1), { in: 0, out: 0 });
+  assertEquals(d.queue.pop(), undefined);
   assertEquals(d.queue.snapshot().inFlight, []);
   assertEquals(d.used(), undefined);
 }
@@ -37,9 +36,10 @@ for (const packed of [false, true]) {
   bad("length 0 within", "virtio: zero sized buffers are not allowed", () => [{}, { len: 0, flags: WRITE }]);
   bad("indirect table of length 0", TABLE, () => [{ addr: TABLES, len: 0, flags: INDIRECT }]);
   bad("indirect table of length 24", TABLE, () => [{ addr: TABLES, len: 24, flags: INDIRECT }]);
+  // Read as zeros, as in QEMU: a buffer of length 0.
   bad(
     "indirect table outside",
-    "Cannot map indirect buffer",
+    "virtio: zero sized buffers are not allowed",
     () => [{ addr: 2 ** 45, len: 16, flags: INDIRECT }],
   );
   bad("indirect table over the edge", "Cannot map indirect buffer", () => [
@@ -149,10 +149,11 @@ Deno.test("split, bad driver: next out of range, in the ring and in a table", ()
   refuses(e, "Desc next is 2");
 });
 
-Deno.test("split, bad driver: avail.idx jumps by more than the size", () => {
+Deno.test("split, bad driver: avail.idx jumps by more than the size: found when bytes are counted, as in QEMU", () => {
   const d = new RawDriver({ packed: false, size: 8 });
+  d.chain([{}], 0);
   d.put(DRIVER + 2, 9);
-  refuses(d, "Guest moved used index from 0 to 9");
+  assertEquals(d.queue.pop()?.id, 0);
   const e = new RawDriver({ packed: false, size: 8 });
   e.put(DRIVER + 2, 0xffff);
   assertThrows(() => e.queue.availBytes(1, 1), DeviceQueueError, "from 0 to 65535");

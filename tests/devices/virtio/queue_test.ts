@@ -127,7 +127,7 @@ for (const packed of [false, true]) {
     );
   });
 
-  Deno.test(`${ring}: areas outside memory and wrong sizes are refused`, () => {
+  Deno.test(`${ring}: areas that run out of memory and wrong sizes are refused, areas elsewhere are empty`, () => {
     const { memory } = new RawDriver({ packed, size: 4 });
     const cfg = {
       size: 4,
@@ -141,8 +141,11 @@ for (const packed of [false, true]) {
       name: "q",
     };
     for (const area of ["desc", "driver", "device"]) {
-      for (const at of [0x1fffff, 0x200000, 2 ** 40, 2 ** 63, -16]) {
-        assertThrows(() => createDeviceQueue(memory, { ...cfg, [area]: at }), DeviceQueueError, "Cannot map");
+      const found = () => createDeviceQueue(memory, { ...cfg, [area]: 0x1fffff });
+      assertThrows(found, DeviceQueueError, "Cannot map");
+      for (const at of [0x200000, 2 ** 40, 2 ** 63, -16]) {
+        const queue = createDeviceQueue(memory, { ...cfg, [area]: at });
+        assertEquals([queue.hasAvail(), queue.pop()], [false, undefined]);
       }
     }
     for (const size of [0, -1, 32769, 1.5, NaN]) {
@@ -204,7 +207,8 @@ Deno.test("packed: event suppression, with wrap", () => {
   assertEquals(use(), true);
   d.put(DRIVER + 2, 2);
   d.put(DRIVER, 1); // slot 1, wrap 0: the second slot of the next round
-  assertEquals([use(), use(), use(), use(), use()], [false, false, false, true, false]);
+  // Where the ring starts anew (the second of these) there is one in any case, as in QEMU.
+  assertEquals([use(), use(), use(), use(), use()], [false, true, false, true, false]);
   d.put(DRIVER, 3); // slot 3, wrap 0: this round
   assertEquals([use(), use()], [true, false]);
   // Notifications: where the device stands, with its wrap counter. Nine were taken of four: slot 1 of the third round.

@@ -85,9 +85,12 @@ async function runTarget(
 
 /** The shortest program that shows an unexplained difference, looked at once more. */
 async function shortestOf(found: Found, pair: Pair): Promise<Found> {
+  const gone = (f: Found) => `${f.simulated.at(-1)?.gone} ${f.qemu.at(-1)?.gone}`;
   const program = await shrink(found.program, async (p) => {
-    const verdict = await pair.quick(p);
-    return verdict.found !== undefined && verdict.kept === undefined;
+    const { found: now, kept } = await pair.quick(p);
+    // It must not slip into another difference: a machine that goes away is one of its own.
+    return now !== undefined && kept === undefined && gone(now) === gone(found) &&
+      now.difference.fields.some((f) => found.difference.fields.includes(f));
   });
   return (await pair.judge(program)).found ?? found;
 }

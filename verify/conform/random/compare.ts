@@ -8,7 +8,7 @@ export interface Difference {
   readonly fields: readonly (keyof Observation)[];
 }
 
-const FIELDS = ["gone", "value", "status", "lines", "mail", "memory", "output", "end"] as const;
+const FIELDS = ["gone", "value", "status", "isr", "lines", "mail", "memory", "output", "end"] as const;
 
 /** Where two runs differ first, or undefined. */
 export function compareRuns(a: readonly Observation[], b: readonly Observation[]): Difference | undefined {

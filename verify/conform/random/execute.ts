@@ -11,6 +11,8 @@ export interface Observation {
   /** What a read gave. */
   value?: number;
   status?: number;
+  /** MMIO, where a read of it changes nothing: ISR. */
+  isr?: number;
   /** Interrupt lines that changed. */
   lines?: string;
   /** MSI-X messages: `entry:data`. */
@@ -68,7 +70,7 @@ export class Rig {
         this.died();
       }
     } catch (error) {
-      this.gone ??= `${(error as Error).name}: ${(error as Error).message}`;
+      if (!this.died()) this.gone = `${(error as Error).name}: ${(error as Error).message}`;
     }
     if (this.gone !== undefined) {
       if (seen.length === 0) seen.push({});
@@ -86,7 +88,7 @@ export class Rig {
           return;
         }
         this.registers.write(step.at, step.off, step.width, step.value);
-        return this.observe(o, acts(step) ? patience : 0);
+        return this.observe(o, this.target.device === "serial" || acts(step) ? patience : 0);
       case "ring":
         this.rings.set(step.q, new DriverRing(step, this.window));
         return;
@@ -96,7 +98,8 @@ export class Rig {
         return this.rings.get(step.q)?.suppress(step);
       case "publish":
         this.rings.get(step.q)?.publish(step.jump ?? 0);
-        if (!step.kick) return;
+        // QEMU looks for room for input by itself.
+        if (!step.kick) return this.target.device === "serial" ? this.observe(o, patience) : undefined;
         this.kick(step.q);
         return this.observe(o, patience);
       case "poke":
@@ -113,6 +116,7 @@ export class Rig {
   private observe(o: Observation, patience: number): void {
     for (let i = 0; i < patience; i++) this.world.settle();
     o.status = this.registers.status();
+    if (this.target.transport === "mmio") o.isr = this.registers.read("mmio", 0x60, 4);
     this.lines(o);
     const mail = this.window.takeMail();
     if (mail !== "") o.mail = mail;
@@ -127,7 +131,10 @@ export class Rig {
   }
   private died(): boolean {
     const { failure } = this.world.platform as { failure?: Error & { kind?: string } };
-    if (failure !== undefined) this.gone = failure.kind ?? failure.name;
+    if (failure !== undefined) {
+      const assertion = /Assertion .* failed/.exec(failure.message)?.[0];
+      this.gone = assertion ?? failure.kind ?? failure.name;
+    }
     return this.gone !== undefined;
   }
 
@@ -191,6 +198,11 @@ export class Rig {
     } else {
       reset();
       r.write("mmio", 0x14, 4, 0);
+      for (const q of this.touched()) {
+        // A reset leaves what was written for the queues.
+        r.write("mmio", 0x30, 4, q);
+        for (const off of [0x38, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4]) r.write("mmio", off, 4, 0);
+      }
       r.write("mmio", 0x30, 4, 0);
     }
     if (this.used?.steps.some((s) => s.op === "input")) {
@@ -205,6 +217,17 @@ export class Rig {
     this.died();
     await undefined;
   }
+  /** Queues that the last program may have written registers of. */
+  private touched(): Set<number> {
+    const found = new Set([0]);
+    for (const s of this.used?.steps ?? []) {
+      if (s.op === "ring") found.add(s.q);
+      if (s.op === "reg" && s.off <= 0x30 && s.off + s.width > 0x30 && s.value !== undefined) {
+        found.add(s.value);
+      }
+    }
+    return found;
+  }
   private resetMsix(): void {
     for (let v = 0; v < this.target.vectors; v++) {
       for (const [i, value] of [0, 0, 0, 1].entries()) this.registers.write("msix", 16 * v + 4 * i, 4, value);
@@ -212,7 +235,10 @@ export class Rig {
   }
 }
 
-/** Whether the device may go on by itself after this write: then it is waited for. */
+/**
+ * Whether the entropy device may go on by itself after this write: then it is waited for. A serial device may at any
+ * time: QEMU looks for room for input by itself.
+ */
 function acts(step: Extract<Step, { op: "reg" }>): boolean {
   const { at, off, width } = step;
   const touches = (from: number, to: number) => off < to && off + width > from;

@@ -72,7 +72,9 @@ function ringReset(d: Driver): void {
     return;
   }
   d.select(dice.chance(0.03) ? 1023 : q);
-  d.write("common", 0x3a, 2, dice.chance(0.1) ? dice.pick([0, 2, 0x101]) : 1);
+  const reset = !dice.chance(0.1);
+  d.write("common", 0x3a, 2, reset ? 1 : dice.pick([0, 2, 0x101]));
+  if (reset) d.queues.delete(q);
   if (dice.chance(0.5)) d.read("common", 0x3a, 2);
   if (dice.chance(0.5)) readQueue(d);
   if (dice.chance(0.75)) setUpQueue(d, q);
@@ -95,8 +97,11 @@ function setUpAgain(d: Driver): void {
 function busMaster(d: Driver): void {
   const { dice } = d;
   d.write("cfg", 4, 2, dice.pick([3, 3, 2, 0x403]));
-  for (let n = dice.int(0, 2); n > 0; n--) bodyAction(d);
-  if (dice.chance(0.8)) d.write("cfg", 4, 2, 7);
+  // DRIVER_OK without bus mastering and a packed ring with buffers: QEMU's entropy device turns for ever.
+  const calm = d.packed && d.target.device === "rng" && dice.chance(0.998);
+  for (let n = calm ? 0 : dice.int(0, 2); n > 0; n--) bodyAction(d);
+  if (calm) readStatus(d);
+  if (calm || dice.chance(0.8)) d.write("cfg", 4, 2, 7);
   if (dice.chance(0.6)) d.setStatus(15);
 }
 function intxDisable(d: Driver): void {

@@ -37,7 +37,7 @@ function controlBuffers(d: Driver, count: number): void {
   const queue = d.queues.get(ConsoleQueue.CTRL_RECEIVE);
   if (queue === undefined) return;
   for (let i = 0; i < count && queue.waiting < queue.size; i++) {
-    const n = d.dice.weighted([[8, 64], [2, 8], [1, d.dice.int(1, 30)]]);
+    const n = d.dice.weighted([[40, 64], [30, 32], [1, d.dice.int(1, 30)]]);
     d.add({ op: "chain", q: queue.q, d: [{ a: d.bufferAt(n), n, f: 2 }] });
     queue.waiting++;
   }

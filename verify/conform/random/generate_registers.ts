@@ -74,7 +74,7 @@ function valueFor(d: Driver, off: number): number {
     case 0x20:
     case 0x28:
     case 0x30:
-      return dice.pick([0, Ram.rings, Ram.rings + 0x600, dice.u32()]);
+      return dice.pick([0, Ram.rings, Ram.rings + 0x600, 0x8000_0000 | dice.u32()]);
     case 0x24:
     case 0x2c:
     case 0x34:
@@ -242,7 +242,7 @@ function mmioValue(d: Driver, off: number): number {
     case 0x80:
     case 0x90:
     case 0xa0:
-      return dice.pick([0, Ram.rings, Ram.rings + 0x600, dice.u32()]);
+      return dice.pick([0, Ram.rings, Ram.rings + 0x600, 0x8000_0000 | dice.u32()]);
     case 0x84:
     case 0x94:
     case 0xa4:

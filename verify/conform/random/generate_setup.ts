@@ -105,7 +105,12 @@ export function setUpQueue(d: Driver, q: number): void {
   if (!slip(0.01)) d.select(slip(0.02) ? dice.pick([q + 1, 1023, 1024, 0xffff]) : q);
   if (slip(0.1)) readQueue(d);
   let size = anySize(d);
-  if (slip(0.04)) {
+  const before = d.queues.get(q);
+  if (before !== undefined && slip(0.9)) {
+    // Set up again without a reset: a smaller ring than before would end QEMU.
+    size = before.size;
+    d.setSize(size);
+  } else if (slip(0.04)) {
     // The size that stands there already.
     size = d.target.device === "rng" ? 8 : q === 2 || q === 3 ? 32 : 128;
     if (d.mmio || slip(0.5)) d.setSize(size);

@@ -53,8 +53,13 @@ export class Pair {
   }
   /** The same without the second look: for the many tries of the shrinker. */
   async quick(program: Program): Promise<Verdict> {
-    const found = await this.once(program, PATIENCE, 2);
-    if (found !== undefined) await this.close();
+    let found = await this.once(program, PATIENCE, 2);
+    if (found !== undefined) {
+      // What an earlier program left behind must not count.
+      await this.close();
+      found = await this.once(program, PATIENCE, 2);
+      await this.close();
+    }
     return { found, kept: found === undefined ? undefined : keptId(found) };
   }
   async close(): Promise<void> {

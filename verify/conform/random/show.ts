@@ -58,10 +58,16 @@ function observationText(o: Observation | undefined): string {
   const parts: string[] = [];
   if (o.value !== undefined) parts.push(`= ${hex(o.value)}`);
   if (o.status !== undefined) parts.push(`status ${hex(o.status)}`);
+  if (o.isr !== undefined) parts.push(`isr ${hex(o.isr)}`);
   for (const name of ["lines", "mail", "memory", "output", "end", "gone"] as const) {
-    if (o[name] !== undefined) parts.push(`${name} [${o[name]}]`);
+    if (o[name] !== undefined) parts.push(`${name} [${shortened(o[name])}]`);
   }
   return parts.join(", ");
+}
+
+/** Long stretches of bytes are cut: their beginnings tell enough. */
+function shortened(text: string): string {
+  return text.replace(/[0-9a-f]{33,}/g, (bytes) => `${bytes.slice(0, 16)}...(${bytes.length / 2} bytes)`);
 }
 
 /** A program step by step, with what was seen on both sides, up to the first difference. */

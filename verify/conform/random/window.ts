@@ -3,6 +3,8 @@ import { pattern, Ram } from "./program.ts";
 
 /** Bytes at the end of RAM that programs may name, too: buffers that lie half outside. */
 const TAIL = 64;
+/** Where areas whose address was never written lie: those of the largest queue. */
+const LOW = 0x4000;
 
 /** A stretch of RAM that is watched, in words of 32 bits: the world's, and the copy of what the driver wrote. */
 interface Watched {
@@ -26,6 +28,7 @@ export class Window implements RamWriter {
   constructor(memory: DataView) {
     this.ram = new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
     this.parts = [
+      [0, LOW],
       [Ram.rings, Ram.big - Ram.rings],
       [Ram.big, Ram.bigEnd - Ram.big],
       [Ram.buffers, Ram.buffersLength],
@@ -70,7 +73,7 @@ export class Window implements RamWriter {
     }
     return text;
   }
-  /** What the device wrote since the last call: `address:bytes`, lowest first. Ring pages of queues not in `queues` are skipped. */
+  /** What the device wrote since the last call: `address:bytes`, lowest first.  */
   takeWrites(): string {
     let text = "";
     for (const part of this.parts) {
