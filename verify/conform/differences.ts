@@ -54,14 +54,26 @@ export const DIFFERENCES: readonly KeptDifference[] = [
     is: gone("hangs"),
   },
   {
-    id: "packed-empty-table-aborts",
+    id: "qemu-assertion",
     checks: on(BOTH, ["packed/indirect-length-0"]),
-    programs: "an indirect table of length 0 on a packed ring",
-    simulated: "NEEDS_RESET, as on the split ring",
+    programs:
+      "an indirect table of length 0 on a packed ring; an index beyond the areas found when a queue was enabled",
+    simulated: "NEEDS_RESET",
     qemu: "aborts",
     reason: "QEMU bug: an assertion that a driver can reach. virtio 1.4, 2.1.2: the device should set " +
       "DEVICE_NEEDS_RESET",
     is: gone("dies"),
+  },
+  {
+    id: "packed-receive-error-repeats",
+    checks: ["console-pci/packed/receive-broken"],
+    programs: "a broken receive queue of a console on a packed ring",
+    simulated: "the mistake is found anew, and config_generation grows, whenever the device acts",
+    qemu: "in every turn of its main loop",
+    reason:
+      "QEMU bug: it goes on asking for room in a queue that is broken; how often is a matter of time. virtio 1.4, " +
+      "2.5.3: the generation changes when the configuration does",
+    is: onlyAt(/^often$/),
   },
   {
     id: "packed-id-of-first-descriptor",
@@ -95,7 +107,7 @@ export const DIFFERENCES: readonly KeptDifference[] = [
     is: onlyAt(/^outcome\.low|^low$/),
   },
   {
-    id: "console-control-used-length",
+    id: "console-control-length",
     checks: on(["console-pci/split", "console-pci/packed", "console-mmio/split"], [
       "control-small-buffers",
       "control-name-cut",

@@ -62,13 +62,19 @@ export function foreignRow(row: {
   return { check, title: check, spec, part: "random", verdict, kept, simulated, qemu, detail };
 }
 
+/** Which parts of the battery were run as a whole. */
+export interface Whole {
+  readonly checks: boolean;
+  readonly programs: boolean;
+}
+
 /**
- * Entries that did not occur, judged by what was run: checks that were left out say nothing. With `all`, every check
- * that an entry names must have been there.
+ * Entries that did not occur, judged by what was run: what was left out says nothing. If all checks were run, every one
+ * that an entry names must have been there; if all programs were, an entry without checks must have occurred in them.
  */
 export function staleEntries(
   rows: readonly Row[],
-  all: boolean,
+  whole: Whole,
   kept: readonly KeptDifference[] = DIFFERENCES,
 ): Stale[] {
   const byCheck = new Map(rows.map((row) => [row.check, row]));
@@ -76,10 +82,10 @@ export function staleEntries(
   for (const { id, checks } of kept) {
     for (const check of checks) {
       const row = byCheck.get(check);
-      if (row === undefined && all) stale.push({ id, why: `there is no check ${check}` });
+      if (row === undefined && whole.checks) stale.push({ id, why: `there is no check ${check}` });
       else if (row?.verdict === "same") stale.push({ id, why: `${check} does not differ any more` });
     }
-    if (all && checks.length === 0 && !rows.some((row) => row.kept.includes(id))) {
+    if (whole.programs && checks.length === 0 && !rows.some((row) => row.kept.includes(id))) {
       stale.push({ id, why: "no random program shows it" });
     }
   }

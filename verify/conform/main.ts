@@ -15,7 +15,7 @@ import {
   runChecks,
   staleEntries,
 } from "./mod.ts";
-import { type ConformOptions, HELP, readConformOptions } from "./options.ts";
+import { type ConformOptions, DEFAULT_PROGRAMS, HELP, readConformOptions } from "./options.ts";
 import { runRandom, TARGETS } from "./random/mod.ts";
 
 const PROGRAM = "qemu-system-x86_64";
@@ -69,8 +69,12 @@ async function run(options: ConformOptions, version: string): Promise<Report> {
       for (const row of found.rows) add(foreignRow(row));
     }
   }
-  const all = options.static && options.probes && options.random > 0 && options.filter === undefined;
-  return { qemuVersion: version, rows, stale: staleEntries(rows, all) };
+  const everything = options.filter === undefined;
+  const whole = {
+    checks: everything && options.static && options.probes,
+    programs: everything && options.random >= DEFAULT_PROGRAMS,
+  };
+  return { qemuVersion: version, rows, stale: staleEntries(rows, whole) };
 }
 
 function list(options: ConformOptions): void {

@@ -1,5 +1,5 @@
 import type { Width } from "../../../arch/platform.ts";
-import { Msix, PciCapId, PciCfg } from "../../../spec/pci.ts";
+import { Msix, PciCapId, PciCfg, PciCommand } from "../../../spec/pci.ts";
 import { CapCfgType, CommonCfg as C, NO_VECTOR, VirtioPciCap as Cap } from "../../../spec/virtio/pci.ts";
 import type { World } from "../world.ts";
 import { Area, Front, type QueueSetUp } from "./front.ts";
@@ -169,6 +169,8 @@ export class PciFront extends Front {
   }
 
   protected override rewindDevice(): void {
+    // A device at work sees its windows move, and QEMU's then looks at its rings again: it is stopped first.
+    if (this.common !== 0 && (this.cfg.read(PciCfg.COMMAND, 2) & PciCommand.MEMORY) !== 0) this.status = 0;
     this.placeBars();
     this.cfg.write(PciCfg.INTERRUPT_LINE, 0, 1);
     if (this.msix !== 0) {

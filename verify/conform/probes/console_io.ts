@@ -1,11 +1,14 @@
 import { ConsoleControl as E } from "../../../spec/virtio/console.ts";
 import type { Check, Value } from "../check.ts";
-import { buffer, type Front, W } from "../driver/mod.ts";
+import { buffer, type Front, I, W } from "../driver/mod.ts";
 import { consoleChecks, withPorts } from "./console_control.ts";
 import { ConsoleProbe, Q } from "./console_session.ts";
 import { checksOf, MACHINES, type Probe, type RingKind } from "./session.ts";
 
 const DATA = "virtio 1.4, 5.3.6", CONFIG = "virtio 1.4, 5.3.4";
+
+/** More often than the device is given time to act, in what follows. */
+const MANY = 20;
 
 /** Opens port 0. */
 function opened(front: Front, kind: RingKind): ConsoleProbe {
@@ -192,6 +195,16 @@ const questions = [
       return [before, c.outcome()];
     },
   },
+  open("receive-broken", "a receive queue with a bad indirect table: said once, or again and again", (c) => {
+    c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 8, flags: I }]);
+    c.front.kick(Q.RX);
+    const outcome = c.outcome();
+    const before = c.front.generation;
+    for (let i = 0; i < 4; i++) c.front.run();
+    const often = c.front.generation - before > MANY;
+    c.front.status = 0;
+    return { outcome, often };
+  }),
   open("receive-readable", "input into a buffer that is to read only", async (c) => {
     c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 16 }]);
     c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 1), len: 16, flags: W }], 1);

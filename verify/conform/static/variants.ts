@@ -4,6 +4,7 @@
  */
 import type { Check, Value } from "../check.ts";
 import type { Place } from "../driver/mod.ts";
+import { NET_FEATURES, NET_LAYOUT, NET_UNSEEN } from "../net_variants.ts";
 import type { World } from "../world.ts";
 
 const COMMON = "-m 16M -nodefaults -object rng-random,id=r0,filename=/dev/zero";
@@ -114,15 +115,21 @@ const SERIAL_PCI = [
   "vectors=34",
 ];
 
+/** What connects a device with its back end. */
+const BACK_ENDS: Record<string, string> = { "virtio-rng": ",rng=r0", "virtio-net": ",netdev=net.test" };
+
 function family(driver: string, options: string, only?: readonly string[]): Family {
   const name = options === "" ? driver : `${driver},${options}`;
   const addr = /\baddr=([^,]+)/.exec(options)?.[1];
   const rest = options.replace(/,?\baddr=[^,]+/, "");
-  const device = `${driver}${driver.startsWith("virtio-rng") ? ",rng=r0" : ""}${
-    rest === "" ? "" : `,${rest}`
-  }`;
+  const stem = driver.replace(/-(pci|device).*$/, "");
+  const device = `${driver}${BACK_ENDS[stem] ?? ""}${rest === "" ? "" : `,${rest}`}`;
   const second = /max_ports=1\b/.test(options) ? "" : " -device virtserialport,name=org.test,nr=1";
-  const ports = driver.startsWith("virtio-serial") ? ` -device virtconsole${second}` : "";
+  const ports = stem === "virtio-serial"
+    ? ` -device virtconsole${second}`
+    : stem === "virtio-net"
+    ? " -netdev user,id=net.test"
+    : "";
   return {
     name,
     device,
@@ -132,10 +139,11 @@ function family(driver: string, options: string, only?: readonly string[]): Fami
   };
 }
 
-/** A port's name is its own in the whole machine. */
-const portsOf = ({ ports }: Family, i: number) => ports.replace("org.test", `org.test.${i}`);
+/** A port's name, and a network's, is its own in the whole machine. */
+const portsOf = ({ ports }: Family, i: number) => ports.replace(/(org|net)\.test/, `$1.test.${i}`);
+const deviceOf = ({ device }: Family, i: number) => device.replace("net.test", `net.test.${i}`);
 
-const BASE = ["virtio-rng", "virtio-serial"];
+const BASE = ["virtio-rng", "virtio-serial", "virtio-net"];
 const ON_Q35: readonly Family[] = [
   ...BASE.flatMap((stem) =>
     ["", "-transitional", "-non-transitional"].map((kind) => family(`${stem}-pci${kind}`, ""))
@@ -145,6 +153,11 @@ const ON_Q35: readonly Family[] = [
   ...VIRTIO.map((options) => family("virtio-rng-pci", options, FEATURES)),
   ...ACCEPTED.map((options) => family("virtio-rng-pci", options, UNSEEN)),
   ...[...SERIAL, ...SERIAL_PCI].map((options) => family("virtio-serial-pci", options, LAYOUT)),
+  ...NET_FEATURES.map((options) =>
+    family("virtio-net-pci", options, [...FEATURES, "device-config", "queues"])
+  ),
+  ...NET_LAYOUT.map((options) => family("virtio-net-pci", options, LAYOUT)),
+  ...NET_UNSEEN.map((options) => family("virtio-net-pci", options, [...UNSEEN, "device-config", "queues"])),
 ];
 
 /** Slots that a machine here has for devices. */
@@ -156,7 +169,7 @@ function onPci(machine: string, families: readonly Family[]): Variant[] {
   for (let start = 0; start < families.length; start += SLOTS) {
     const group = families.slice(start, start + SLOTS);
     const addrs = group.map((f, i) => f.addr ?? (FIRST_SLOT + i).toString(16));
-    const words = group.map((f, i) => `-device ${f.device},addr=${addrs[i]}${portsOf(f, i)}`);
+    const words = group.map((f, i) => `-device ${deviceOf(f, i)},addr=${addrs[i]}${portsOf(f, i)}`);
     group.forEach(({ name, only }, i) => {
       variants.push({
         name: `${machine}/${name}`,
@@ -180,7 +193,7 @@ export const MICROVM = ["microvm", "microvm,acpi=off", "microvm,ioapic2=off"] as
 
 /** The same on microvm, one transport each from the first one on. */
 function onMmio(machine: string, families: readonly Family[], legacy: boolean): Variant[] {
-  const words = families.map((f, i) => `-device ${f.device},bus=virtio-mmio-bus.${i}${portsOf(f, i)}`);
+  const words = families.map((f, i) => `-device ${deviceOf(f, i)},bus=virtio-mmio-bus.${i}${portsOf(f, i)}`);
   return families.map(({ name, only }, slot) => ({
     name: `${machine}/${name}${legacy ? ",legacy" : ""}`,
     machine: machineWords(machine, `${legacy ? "" : `${MODERN_MMIO} `}${words.join(" ")}`),
@@ -197,6 +210,12 @@ export const MMIO_VARIANTS: readonly Variant[] = [
     ...VIRTIO.map((options) => family("virtio-rng-device", options, FEATURES)),
     family("virtio-rng-device", "iommu_platform=on", FEATURES),
     ...SERIAL.map((options) => family("virtio-serial-device", options)),
+  ], false),
+  ...onMmio("microvm", [
+    ...NET_FEATURES.map((options) =>
+      family("virtio-net-device", options, [...FEATURES, "device-config", "queues"])
+    ),
+    family("virtio-net-device", "rx_queue_size=1024,tx_queue_size=512"),
   ], false),
   ...onMmio("microvm", BASE_MMIO, true),
   ...MICROVM.slice(1).flatMap((machine) => onMmio(machine, BASE_MMIO, false)),
