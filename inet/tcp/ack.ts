@@ -42,16 +42,18 @@ function advance(c: Connection, ack: number, acked: number): void {
   const { core, segments, sendRing, rtt } = c;
   c.una = ack;
   c.progressAt = core.now;
-  let sample = -1;
+  let sample = -1, repeated = false;
   for (let s = segments.shift(ack); s !== undefined; s = segments.shift(ack)) {
+    if ((s.flags & REPEATED) !== 0) repeated = true;
     if ((s.flags & SACKED) === 0) {
       delivered(c, s);
-      // Of a segment that was sent twice nobody knows which one this is about (RFC 6298, 3: Karn).
-      if ((s.flags & REPEATED) === 0) sample = core.now - s.sentAt;
+      sample = core.now - s.sentAt;
     }
     segments.free(s);
   }
-  if (sample >= 0) rtt.sample(sample);
+  // Of a segment that was sent twice nobody knows which one this is about (RFC 6298, 3: Karn), and those behind it may have
+  // waited for it.
+  if (sample >= 0 && !repeated) rtt.sample(sample);
   rtt.relax();
   const bytes = Math.min(acked, distance(ack, c.dataStart), sendRing.length);
   if (bytes > 0) {
@@ -64,8 +66,9 @@ function advance(c: Connection, ack: number, acked: number): void {
 
 /** Notes what the peer has out of order (RFC 2018), and what it got twice (RFC 2883). */
 function takeBlocks(c: Connection, header: TcpHeader, ack: number): void {
-  const { segments } = c;
+  const { segments, core } = c;
   const { sack } = header;
+  let sample = -1;
   for (let i = 0; i < header.sackBlocks; i++) {
     const start = sack[2 * i] | 0, end = sack[2 * i + 1] | 0;
     if (i === 0) {
@@ -79,9 +82,11 @@ function takeBlocks(c: Connection, header: TcpHeader, ack: number): void {
     for (let s = segments.first; s !== undefined && before(s.start, end); s = s.next) {
       if ((s.flags & SACKED) !== 0 || before(s.start, start) || after(s.end, end)) continue;
       delivered(c, s);
+      if ((s.flags & REPEATED) === 0) sample = core.now - s.sentAt;
       segments.sack(s);
     }
   }
+  if (sample >= 0) c.rtt.sample(sample);
 }
 
 /** For a peer without SACK: how many bytes a duplicate acknowledgment stands for. */

@@ -206,15 +206,19 @@ function prepare(c: Connection, flags: number, sequence: number): TcpHeader {
   header.windowScale = -1;
   header.sackPermitted = false;
   header.sackBlocks = 0;
-  if (sackLength(c) > 0) {
-    let blocks = 0;
+  const room = sackBlocks(c);
+  if (room > 0) {
     if (c.twiceStart !== c.twiceEnd) {
       header.sack[0] = c.twiceStart;
       header.sack[1] = c.twiceEnd;
-      blocks = 1;
+      header.sackBlocks = 1;
     }
-    header.sackBlocks = blocks +
-      c.queue.blocks(header.sack, 2 * blocks, MAX_SACK_BLOCKS - blocks, c.finAt);
+    header.sackBlocks += c.queue.blocks(
+      header.sack,
+      2 * header.sackBlocks,
+      room - header.sackBlocks,
+      c.finAt,
+    );
   }
   return header;
 }
@@ -225,11 +229,17 @@ function address(c: Connection, header: TcpHeader): void {
   header.urgent = 0;
 }
 
-/** Bytes of the SACK option in the next segment. */
-function sackLength(c: Connection): number {
+/** Blocks of the SACK option in the next segment: they take no more than half of it where segments are tiny. */
+function sackBlocks(c: Connection): number {
   if (!c.sackAllowed) return 0;
   const blocks = c.queue.gaps + (c.twiceStart !== c.twiceEnd ? 1 : 0);
-  return blocks === 0 ? 0 : 4 + 8 * Math.min(blocks, MAX_SACK_BLOCKS);
+  return blocks === 0 ? 0 : Math.min(blocks, MAX_SACK_BLOCKS, Math.max(0, (c.mss >> 1) - 4 >> 3));
+}
+
+/** Bytes of the SACK option in the next segment. */
+function sackLength(c: Connection): number {
+  const blocks = sackBlocks(c);
+  return blocks === 0 ? 0 : 4 + 8 * blocks;
 }
 
 /** A segment has left that acknowledges all that there is. */
