@@ -17,4 +17,4 @@ export { setUpNet } from "./setup.ts";
 export { NetStack, type StackOptions } from "./stack.ts";
 export { TcpSocket } from "./tcp_socket.ts";
 export { UdpSocket } from "./udp_socket.ts";
-export { EchoSocket } from "./echo_socket.ts";
+export { type EchoReply, EchoSocket } from "./echo_socket.ts";
