@@ -1,3 +1,4 @@
+import { once } from "./once.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { DeadlockError } from "../../../arch/platform.ts";
 import { Random } from "../../../devices/events.ts";
@@ -31,7 +32,7 @@ async function idle(machine: Machine, until?: number): Promise<void> {
   if (machine.takeInterrupt() >= 0) machine.lapic.write(0xb0, 4, 0);
 }
 
-Deno.test("a frame arrives a link's delay after it was sent, in the time that all machines share", async () => {
+once("a frame arrives a link's delay after it was sent, in the time that all machines share", async () => {
   const cluster = new Cluster({ delay: 5_000 });
   const [a, b] = [guestOf(cluster, 1), guestOf(cluster, 2)];
   const order: string[] = [];
@@ -76,7 +77,7 @@ async function chatter(n: number, seed: number, delay: number): Promise<string> 
   return guests.map((g) => g.received.map((r) => `${r.tag}@${r.at}`).join()).join("|");
 }
 
-Deno.test("the same seeds give the same run, whatever the delay; other seeds another", async () => {
+once("the same seeds give the same run, whatever the delay; other seeds another", async () => {
   for (const delay of [0, 1, 20_000]) {
     const first = await chatter(5, 1, delay);
     assert(first.length > 100);
@@ -85,7 +86,7 @@ Deno.test("the same seeds give the same run, whatever the delay; other seeds ano
   }
 });
 
-Deno.test("no frame arrives before its receiver could know of it", async () => {
+once("no frame arrives before its receiver could know of it", async () => {
   const delay = 7_000;
   const cluster = new Cluster({ delay });
   const guests = Array.from({ length: 4 }, (_, i) => guestOf(cluster, i));
@@ -108,24 +109,27 @@ Deno.test("no frame arrives before its receiver could know of it", async () => {
   }
 });
 
-Deno.test("who waits for a frame that nobody can send is told so, and others that have ended do not matter", async () => {
-  const cluster = new Cluster();
-  const guests = Array.from({ length: 3 }, (_, i) => guestOf(cluster, i));
-  const ends = await Promise.all(guests.map(async ({ machine }, i) => {
-    try {
-      if (i === 0) await idle(machine, 1_000_000);
-      else await idle(machine);
-      return "ended";
-    } catch (error) {
-      return error instanceof DeadlockError ? "deadlock" : String(error);
-    } finally {
-      machine.powerOff(0);
-    }
-  }));
-  assertEquals(ends, ["ended", "deadlock", "deadlock"]);
-});
+once(
+  "who waits for a frame that nobody can send is told so, and others that have ended do not matter",
+  async () => {
+    const cluster = new Cluster();
+    const guests = Array.from({ length: 3 }, (_, i) => guestOf(cluster, i));
+    const ends = await Promise.all(guests.map(async ({ machine }, i) => {
+      try {
+        if (i === 0) await idle(machine, 1_000_000);
+        else await idle(machine);
+        return "ended";
+      } catch (error) {
+        return error instanceof DeadlockError ? "deadlock" : String(error);
+      } finally {
+        machine.powerOff(0);
+      }
+    }));
+    assertEquals(ends, ["ended", "deadlock", "deadlock"]);
+  },
+);
 
-Deno.test("a frame wakes a machine that waits for ever", async () => {
+once("a frame wakes a machine that waits for ever", async () => {
   const cluster = new Cluster();
   const [a, b] = [guestOf(cluster, 1), guestOf(cluster, 2)];
   await Promise.all([

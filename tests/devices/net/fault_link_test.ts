@@ -1,3 +1,4 @@
+import { once } from "./once.ts";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { FaultLink, type Faults, NO_FAULTS, REORDER_SPAN } from "../../../devices/net/fault_link.ts";
 import { Card, frameOf, Sink, tagOf } from "./support.ts";
@@ -22,7 +23,7 @@ function run(faults: Partial<Faults>, seed = 1) {
 }
 const near = (value: number, expected: number) => Math.abs(value - expected) < 0.25 * expected;
 
-Deno.test("loss, duplication and corruption happen as often as asked, both ways; nothing else does", () => {
+once("loss, duplication and corruption happen as often as asked, both ways; nothing else does", () => {
   const lossy = run({ loss: 0.1 });
   for (const frames of [lossy.sink.sent, lossy.card.received]) {
     assert(near(N - frames.length, 0.1 * N), `${frames.length} of ${N}`);
@@ -43,7 +44,7 @@ Deno.test("loss, duplication and corruption happen as often as asked, both ways;
   assert(corrupt.sink.sent.every((f) => f.subarray(0, 14).join() === frameOf(0).subarray(0, 14).join()));
 });
 
-Deno.test("only IP packets are corrupted: an Ethernet link would have thrown the others away", () => {
+once("only IP packets are corrupted: an Ethernet link would have thrown the others away", () => {
   const { card, sink } = linkOf({ corrupt: 1 });
   const arp = frameOf(3);
   arp[13] = 0x06;
@@ -51,7 +52,7 @@ Deno.test("only IP packets are corrupted: an Ethernet link would have thrown the
   assertEquals(sink.sent[0], arp);
 });
 
-Deno.test("reordered frames are late, by no more than they may be; with a delay all are", () => {
+once("reordered frames are late, by no more than they may be; with a delay all are", () => {
   const { card, sink } = run({ reorder: 0.1, delay: 5_000_000 });
   const tags = card.received.map(tagOf);
   assertEquals([tags.length, sink.sent.length], [N, N]);
@@ -61,7 +62,7 @@ Deno.test("reordered frames are late, by no more than they may be; with a delay 
   assert(tags.some((t, i) => i > 0 && t < tags[i - 1]));
 });
 
-Deno.test("one seed, one run; another seed, another", () => {
+once("one seed, one run; another seed, another", () => {
   const all = { loss: 0.05, duplicate: 0.05, reorder: 0.05, corrupt: 0.05 };
   const trace = (seed: number) => {
     const { card, sink } = run(all, seed);
@@ -71,7 +72,7 @@ Deno.test("one seed, one run; another seed, another", () => {
   assertNotEquals(trace(3), trace(4));
 });
 
-Deno.test("back-pressure goes through, with and without delay, and nothing piles up", () => {
+once("back-pressure goes through, with and without delay, and nothing piles up", () => {
   for (const delay of [0, 1_000_000]) {
     const { card, sink, link } = linkOf({ delay });
     sink.room = 2;

@@ -1,10 +1,11 @@
+import { once } from "./once.ts";
 import { assertEquals } from "@std/assert";
 import { EventQueue } from "../../../devices/events.ts";
 import { FrameQueue } from "../../../devices/net/frame_queue.ts";
 import { Hub } from "../../../devices/net/hub.ts";
 import { Card, frameOf, Sink, tagOf } from "./support.ts";
 
-Deno.test("a frame queue keeps order and bytes, round and round, with frames of any length", () => {
+once("a frame queue keeps order and bytes, round and round, with frames of any length", () => {
   const q = new FrameQueue(3);
   const seen: number[] = [];
   let next = 0;
@@ -23,7 +24,7 @@ Deno.test("a frame queue keeps order and bytes, round and round, with frames of 
   assertEquals([q.length, q.peek()], [0, undefined]);
 });
 
-Deno.test("a hub floods to all ports but the sender's, and what was sent may be used again", () => {
+once("a hub floods to all ports but the sender's, and what was sent may be used again", () => {
   const hub = new Hub();
   const events = new EventQueue();
   const cards = ["a", "b", "c"].map((id) => new Card(hub.port(id), 1, events));
@@ -34,23 +35,26 @@ Deno.test("a hub floods to all ports but the sender's, and what was sent may be 
   assertEquals(cards.map((c) => c.received.map(tagOf)), [[], [7], [7]]);
 });
 
-Deno.test("a card that takes nothing keeps its frames on the hub, in order, up to a bound; others do not suffer", () => {
-  const hub = new Hub();
-  const events = new EventQueue();
-  const [a, b, c] = ["a", "b", "c"].map((id) => new Card(hub.port(id), 1, events));
-  b.room = 2;
-  for (let i = 0; i < 2000; i++) {
-    a.backend.send(frameOf(i));
-    events.advance(0);
-  }
-  assertEquals([b.received.length, c.received.length, hub.dropped], [2, 2000, 2000 - 2 - 1024]);
-  b.accept(1000);
-  assertEquals(b.received.length, 1002);
-  b.accept(Infinity);
-  assertEquals(b.received.map(tagOf), Array.from({ length: 1026 }, (_, i) => i));
-});
+once(
+  "a card that takes nothing keeps its frames on the hub, in order, up to a bound; others do not suffer",
+  () => {
+    const hub = new Hub();
+    const events = new EventQueue();
+    const [a, b, c] = ["a", "b", "c"].map((id) => new Card(hub.port(id), 1, events));
+    b.room = 2;
+    for (let i = 0; i < 2000; i++) {
+      a.backend.send(frameOf(i));
+      events.advance(0);
+    }
+    assertEquals([b.received.length, c.received.length, hub.dropped], [2, 2000, 2000 - 2 - 1024]);
+    b.accept(1000);
+    assertEquals(b.received.length, 1002);
+    b.accept(Infinity);
+    assertEquals(b.received.map(tagOf), Array.from({ length: 1026 }, (_, i) => i));
+  },
+);
 
-Deno.test("a link's delay: a frame arrives on its receiver's clock, and in the past of none", () => {
+once("a link's delay: a frame arrives on its receiver's clock, and in the past of none", () => {
   const hub = new Hub({ delay: 1000 });
   const [a, b] = ["a", "b"].map((id) => new Card(hub.port(id)));
   a.pass(500);
@@ -65,7 +69,7 @@ Deno.test("a link's delay: a frame arrives on its receiver's clock, and in the p
   assertEquals(b.times, [1500, 10_000]);
 });
 
-Deno.test("another back end in a port: frames go both ways, and it may refuse", () => {
+once("another back end in a port: frames go both ways, and it may refuse", () => {
   const hub = new Hub();
   const events = new EventQueue();
   const sink = new Sink();

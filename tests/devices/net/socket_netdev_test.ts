@@ -1,3 +1,4 @@
+import { once } from "./once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { SocketNetdev } from "../../../devices/net/socket_netdev.ts";
 import { FakeListener, FakeStream } from "./fake_stream.ts";
@@ -10,7 +11,7 @@ function framed(...frames: Uint8Array[]): Uint8Array {
   return Uint8Array.from(out);
 }
 
-Deno.test("frames go out behind their length, and come in however the bytes are cut", () => {
+once("frames go out behind their length, and come in however the bytes are cut", () => {
   for (const cut of [1, 2, 3, 4, 5, 63, 64, 65, 200, 100_000]) {
     const stream = new FakeStream();
     const card = new Card(new SocketNetdev("n0", { stream }));
@@ -28,7 +29,7 @@ Deno.test("frames go out behind their length, and come in however the bytes are 
   }
 });
 
-Deno.test("a slow peer: the card has to wait, and is told when it need not", () => {
+once("a slow peer: the card has to wait, and is told when it need not", () => {
   const stream = new FakeStream();
   stream.capacity = 150;
   const card = new Card(new SocketNetdev("n0", { stream }));
@@ -41,7 +42,7 @@ Deno.test("a slow peer: the card has to wait, and is told when it need not", () 
   assertEquals(Uint8Array.from(stream.sent), framed(frameOf(0), frameOf(1), frameOf(2)));
 });
 
-Deno.test("a card that takes nothing: the socket is not read, and nothing is lost", () => {
+once("a card that takes nothing: the socket is not read, and nothing is lost", () => {
   const stream = new FakeStream();
   const card = new Card(new SocketNetdev("n0", { stream }));
   card.room = 2;
@@ -55,42 +56,45 @@ Deno.test("a card that takes nothing: the socket is not read, and nothing is los
   assertEquals(card.received.map(tagOf), [1, 2, 3, 4]);
 });
 
-Deno.test("a listener has one peer at a time, and takes the next when that has gone; garbage is thrown out", () => {
-  const listener = new FakeListener();
-  const log: string[] = [];
-  const netdev = new SocketNetdev("n0", { listener }, (line) => log.push(line));
-  const card = new Card(netdev);
-  const step = () => {
-    while (netdev.deliver());
-  };
-  assertEquals([netdev.deliver(), netdev.inputOpen, netdev.realTime], [false, true, true]);
-  netdev.send(frameOf(0)); // nobody there: lost
-  const [a, b, c] = [new FakeStream(), new FakeStream(), new FakeStream()];
-  listener.arrive(a);
-  listener.arrive(b);
-  step();
-  b.arrive(framed(frameOf(2)));
-  a.arrive(framed(frameOf(1)));
-  step();
-  assertEquals(card.received.map(tagOf), [1]);
-  netdev.send(frameOf(9));
-  assertEquals([a.sent.length, b.sent.length], [64, 0]);
-  a.finish();
-  step();
-  assertEquals([a.aborted, card.received.map(tagOf)], [true, [1, 2]]);
-  b.arrive(Uint8Array.of(0x47, 0x45, 0x54, 0x20, 0x2f)); // "GET /"
-  step();
-  assert(b.aborted);
-  listener.arrive(c);
-  c.arrive(framed(frameOf(3)));
-  step();
-  assertEquals(card.received.map(tagOf), [1, 2, 3]);
-  assertEquals(log.filter((l) => l.includes("no frames")).length, 1);
-  netdev.close();
-  assertEquals([c.aborted, listener.closed], [true, true]);
-});
+once(
+  "a listener has one peer at a time, and takes the next when that has gone; garbage is thrown out",
+  () => {
+    const listener = new FakeListener();
+    const log: string[] = [];
+    const netdev = new SocketNetdev("n0", { listener }, (line) => log.push(line));
+    const card = new Card(netdev);
+    const step = () => {
+      while (netdev.deliver());
+    };
+    assertEquals([netdev.deliver(), netdev.inputOpen, netdev.realTime], [false, true, true]);
+    netdev.send(frameOf(0)); // nobody there: lost
+    const [a, b, c] = [new FakeStream(), new FakeStream(), new FakeStream()];
+    listener.arrive(a);
+    listener.arrive(b);
+    step();
+    b.arrive(framed(frameOf(2)));
+    a.arrive(framed(frameOf(1)));
+    step();
+    assertEquals(card.received.map(tagOf), [1]);
+    netdev.send(frameOf(9));
+    assertEquals([a.sent.length, b.sent.length], [64, 0]);
+    a.finish();
+    step();
+    assertEquals([a.aborted, card.received.map(tagOf)], [true, [1, 2]]);
+    b.arrive(Uint8Array.of(0x47, 0x45, 0x54, 0x20, 0x2f)); // "GET /"
+    step();
+    assert(b.aborted);
+    listener.arrive(c);
+    c.arrive(framed(frameOf(3)));
+    step();
+    assertEquals(card.received.map(tagOf), [1, 2, 3]);
+    assertEquals(log.filter((l) => l.includes("no frames")).length, 1);
+    netdev.close();
+    assertEquals([c.aborted, listener.closed], [true, true]);
+  },
+);
 
-Deno.test("a peer that goes while the card waits for it lets the card go on", () => {
+once("a peer that goes while the card waits for it lets the card go on", () => {
   const stream = new FakeStream();
   stream.capacity = 10;
   const netdev = new SocketNetdev("n0", { stream });

@@ -1,3 +1,4 @@
+import { once } from "./once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { formatAddress } from "../../../inet/addresses.ts";
 import type { TcpConnection } from "../../../inet/tcp/mod.ts";
@@ -40,7 +41,7 @@ function dialled(state: FakeStream["state"] = "connecting") {
   return { streams, host };
 }
 
-Deno.test("the guest connects: no answer before the host has one, then bytes both ways, then both ends", () => {
+once("the guest connects: no answer before the host has one, then bytes both ways, then both ends", () => {
   const { streams, host } = dialled();
   const { guest, network } = setUp({}, host);
   const c = guest.connect("10.0.2.2:7");
@@ -63,28 +64,31 @@ Deno.test("the guest connects: no answer before the host has one, then bytes bot
   assertEquals([shown(readAll(c)), c.ended, network.connections], ["last words", true, 0]);
 });
 
-Deno.test("other addresses are reached as they are; a port that is closed, and what is not allowed, is refused", () => {
-  const { streams, host } = dialled();
-  const { guest, network, log } = setUp({}, host);
-  const out = guest.connect("192.0.2.9:443");
-  guest.run();
-  streams.get("192.0.2.9:443")!.change("failed");
-  guest.run();
-  assertEquals([out.state, out.error, network.connections], ["CLOSED", "refused", 0]);
-  const inside = guest.connect("10.0.2.77:80");
-  guest.run();
-  assertEquals([inside.error, streams.size, log], ["refused", 1, []]);
+once(
+  "other addresses are reached as they are; a port that is closed, and what is not allowed, is refused",
+  () => {
+    const { streams, host } = dialled();
+    const { guest, network, log } = setUp({}, host);
+    const out = guest.connect("192.0.2.9:443");
+    guest.run();
+    streams.get("192.0.2.9:443")!.change("failed");
+    guest.run();
+    assertEquals([out.state, out.error, network.connections], ["CLOSED", "refused", 0]);
+    const inside = guest.connect("10.0.2.77:80");
+    guest.run();
+    assertEquals([inside.error, streams.size, log], ["refused", 1, []]);
 
-  const none = setUp();
-  const c = none.guest.connect("10.0.2.2:22");
-  none.guest.run();
-  assertEquals([c.error, none.log], ["refused", ["netdev 'n0': the guest may not reach tcp 127.0.0.1:22"]]);
+    const none = setUp();
+    const c = none.guest.connect("10.0.2.2:22");
+    none.guest.run();
+    assertEquals([c.error, none.log], ["refused", ["netdev 'n0': the guest may not reach tcp 127.0.0.1:22"]]);
 
-  const restricted = setUp({ restrict: "on" }, host);
-  const r = restricted.guest.connect("10.0.2.2:80");
-  restricted.guest.run();
-  assertEquals([r.error, streams.has("127.0.0.1:80"), restricted.log], ["refused", false, []]);
-});
+    const restricted = setUp({ restrict: "on" }, host);
+    const r = restricted.guest.connect("10.0.2.2:80");
+    restricted.guest.run();
+    assertEquals([r.error, streams.has("127.0.0.1:80"), restricted.log], ["refused", false, []]);
+  },
+);
 
 /** The guest's server on port 80. */
 function serve({ guest }: { guest: GuestTcp }) {
@@ -96,20 +100,23 @@ function serve({ guest }: { guest: GuestTcp }) {
   return accepted;
 }
 
-Deno.test("hostfwd: a connection of the host's own is seen as the gateway's, others as they are, with their ports", () => {
-  const net = setUp({ restrict: "on" });
-  const accepted = serve(net);
-  net.listener.arrive(new FakeStream("open", 5555));
-  net.listener.arrive(new FakeStream("open", 5555, 0xc6336407));
-  net.listener.arrive(new FakeStream("open", 5555, 0x7f000005)); // the same port on another loopback address
-  net.guest.run();
-  const from = accepted.map((c) => `${formatAddress(c.remote.address)}:${c.remote.port}`);
-  assertEquals(from.slice(0, 2), ["10.0.2.2:5555", "198.51.100.7:5555"]);
-  assert(/^10\.0\.2\.2:\d+$/.test(from[2]) && from[2] !== from[0]);
-  assertEquals(accepted.every((c) => c.local.port === 80), true);
-});
+once(
+  "hostfwd: a connection of the host's own is seen as the gateway's, others as they are, with their ports",
+  () => {
+    const net = setUp({ restrict: "on" });
+    const accepted = serve(net);
+    net.listener.arrive(new FakeStream("open", 5555));
+    net.listener.arrive(new FakeStream("open", 5555, 0xc6336407));
+    net.listener.arrive(new FakeStream("open", 5555, 0x7f000005)); // the same port on another loopback address
+    net.guest.run();
+    const from = accepted.map((c) => `${formatAddress(c.remote.address)}:${c.remote.port}`);
+    assertEquals(from.slice(0, 2), ["10.0.2.2:5555", "198.51.100.7:5555"]);
+    assert(/^10\.0\.2\.2:\d+$/.test(from[2]) && from[2] !== from[0]);
+    assertEquals(accepted.every((c) => c.local.port === 80), true);
+  },
+);
 
-Deno.test("hostfwd: nobody listens in the guest, or it resets, or the host does: the other side learns it", () => {
+once("hostfwd: nobody listens in the guest, or it resets, or the host does: the other side learns it", () => {
   const net = setUp();
   const early = new FakeStream();
   net.listener.arrive(early);
@@ -168,7 +175,7 @@ function transfer(
   return { stream, connection: accepted[0], sent, got: Uint8Array.from(got.flatMap((b) => [...b])) };
 }
 
-Deno.test("a megabyte each way arrives whole, and both sides are closed", () => {
+once("a megabyte each way arrives whole, and both sides are closed", () => {
   const net = setUp();
   const [down, up] = [pattern(1_000_000, 1), pattern(1_000_000, 2)];
   const { stream, got, connection } = transfer(net, down, up, { ns: 200e6 });
@@ -177,7 +184,7 @@ Deno.test("a megabyte each way arrives whole, and both sides are closed", () => 
   assertEquals([stream.ended, connection.ended, net.network.connections], [true, true, 0]);
 });
 
-Deno.test("over a bad link, too, and the same way again from the same seed", () => {
+once("over a bad link, too, and the same way again from the same seed", () => {
   const faults = { loss: 0.05, duplicate: 0.05, reorder: 0.05, corrupt: 0.02, delay: 100_000 };
   const once = () => {
     const net = setUp({}, {}, faults);
@@ -195,43 +202,49 @@ Deno.test("over a bad link, too, and the same way again from the same seed", () 
   assertEquals(once(), first);
 });
 
-Deno.test("a slow host closes the guest's window, a slow guest stops the reading of the host, and memory is bounded", () => {
-  const net = setUp();
-  const up = pattern(4_000_000, 5);
-  const { stream, sent } = transfer(net, new Uint8Array(0), up, {
-    ns: 60e6,
-    each: (stream) => stream.capacity = 100_000,
-  });
-  assert(sent < 100_000 + 3 * 524_288, `the guest could write ${sent} bytes`);
-  assertEquals(stream.sent.length, 100_000);
-
-  const slow = setUp();
-  const down = pattern(4_000_000, 6);
-  const { stream: source, got } = transfer(slow, down, new Uint8Array(0), { ns: 60e6, readEach: 10 });
-  assert(got.length < 20_000 && got.every((b, i) => b === down[i]));
-  const left = source.state === "open" ? source.input.length : 0;
-  assert(left > 0, "the host's stream still has bytes that nobody read");
-});
-
-Deno.test("a client that sends nothing, garbage and half a request, thousands of them: nothing is left behind", () => {
-  const net = setUp();
-  const accepted = serve(net);
-  for (let round = 0; round < 20; round++) {
-    const streams = Array.from({ length: 100 }, (_, i) => new FakeStream("open", 3000 + i));
-    for (const s of streams) net.listener.arrive(s);
-    net.guest.run(300_000);
-    streams.forEach((s, i) => {
-      if (i % 4 === 1) s.arrive(pattern(100, i));
-      if (i % 4 === 2) s.arrive(text("GET / HT"));
-      if (i % 3 === 0) s.change("failed");
-      else s.finish();
+once(
+  "a slow host closes the guest's window, a slow guest stops the reading of the host, and memory is bounded",
+  () => {
+    const net = setUp();
+    const up = pattern(4_000_000, 5);
+    const { stream, sent } = transfer(net, new Uint8Array(0), up, {
+      ns: 60e6,
+      each: (stream) => stream.capacity = 100_000,
     });
-    net.guest.run(300_000, 50_000, () => {
-      for (const c of accepted) readAll(c);
-      for (const c of accepted) if (c.ended) c.close();
-    });
-    accepted.length = 0;
-  }
-  net.guest.run(1e9, 1e7);
-  assertEquals(net.network.connections, 0);
-});
+    assert(sent < 100_000 + 3 * 524_288, `the guest could write ${sent} bytes`);
+    assertEquals(stream.sent.length, 100_000);
+
+    const slow = setUp();
+    const down = pattern(4_000_000, 6);
+    const { stream: source, got } = transfer(slow, down, new Uint8Array(0), { ns: 60e6, readEach: 10 });
+    assert(got.length < 20_000 && got.every((b, i) => b === down[i]));
+    const left = source.state === "open" ? source.input.length : 0;
+    assert(left > 0, "the host's stream still has bytes that nobody read");
+  },
+);
+
+once(
+  "a client that sends nothing, garbage and half a request, thousands of them: nothing is left behind",
+  () => {
+    const net = setUp();
+    const accepted = serve(net);
+    for (let round = 0; round < 20; round++) {
+      const streams = Array.from({ length: 100 }, (_, i) => new FakeStream("open", 3000 + i));
+      for (const s of streams) net.listener.arrive(s);
+      net.guest.run(300_000);
+      streams.forEach((s, i) => {
+        if (i % 4 === 1) s.arrive(pattern(100, i));
+        if (i % 4 === 2) s.arrive(text("GET / HT"));
+        if (i % 3 === 0) s.change("failed");
+        else s.finish();
+      });
+      net.guest.run(300_000, 50_000, () => {
+        for (const c of accepted) readAll(c);
+        for (const c of accepted) if (c.ended) c.close();
+      });
+      accepted.length = 0;
+    }
+    net.guest.run(1e9, 1e7);
+    assertEquals(net.network.connections, 0);
+  },
+);

@@ -1,3 +1,4 @@
+import { once } from "./once.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { decodeDns, type DnsMessage, encodeDnsAnswer, encodeDnsQuery } from "../../../inet/dns.ts";
 import { formatAddress, LOOPBACK } from "../../../inet/addresses.ts";
@@ -65,7 +66,7 @@ function networkOf(
 const text = (s: string) => new TextEncoder().encode(s);
 const hexOf = (s: string) => Array.from(text(s), (b) => b.toString(16)).join("");
 
-Deno.test("ARP: the gateway and DNS answer, nobody else, and nothing while the guest is still sending", () => {
+once("ARP: the gateway and DNS answer, nobody else, and nothing while the guest is still sending", () => {
   const { network, card, say } = networkOf();
   assertEquals(say(arp("10.0.2.15", "10.0.2.2")), [
     "52:54:00:12:34:56 < 52:55:0a:00:02:02 ARP 2 52:55:0a:00:02:02 10.0.2.2 > 52:54:00:12:34:56 10.0.2.15",
@@ -80,7 +81,7 @@ Deno.test("ARP: the gateway and DNS answer, nobody else, and nothing while the g
   assertEquals(card.received.length, 1);
 });
 
-Deno.test("DHCP: the network of the command line, in the lease and everywhere", () => {
+once("DHCP: the network of the command line, in the lease and everywhere", () => {
   const words = { net: "192.168.76.0/24", dhcpstart: "192.168.76.9", hostname: "crab" };
   const [offer] = networkOf(words).say(dhcp(1));
   assertMatch(offer, /192\.168\.76\.2:67 > 255\.255\.255\.255:68 DHCP 2 .* 192\.168\.76\.9 192\.168\.76\.2 /);
@@ -89,7 +90,7 @@ Deno.test("DHCP: the network of the command line, in the lease and everywhere", 
   assert(!/ 3=| 6=/.test(restricted), "no router and no DNS where there is nothing to reach");
 });
 
-Deno.test("a guest that was not heard of is asked for; what is for it waits for its answer", () => {
+once("a guest that was not heard of is asked for; what is for it waits for its answer", () => {
   const { say } = networkOf();
   assertEquals(say(ping("10.0.2.17", "10.0.2.2")), [
     "ff:ff:ff:ff:ff:ff < 52:55:0a:00:02:02 ARP 1 52:55:0a:00:02:02 10.0.2.2 > 00:00:00:00:00:00 10.0.2.17",
@@ -100,42 +101,45 @@ Deno.test("a guest that was not heard of is asked for; what is for it waits for 
   assertEquals(more, []);
 });
 
-Deno.test("UDP: out through a socket of the host, the gateway being its loopback; back as from whom it came", () => {
-  const sockets: FakeSocket[] = [];
-  const { network, card, say, deliver } = networkOf({}, [], {
-    datagrams() {
-      sockets.push(new FakeSocket(5000 + sockets.length));
-      return sockets.at(-1);
-    },
-  });
-  say(arp("10.0.2.15", "10.0.2.2"));
-  assertEquals(network.inputOpen, false);
-  say(udp("10.0.2.15:1000", "10.0.2.2:7", text("a")), udp("10.0.2.15:1000", "192.0.2.1:8", text("b")));
-  say(udp("10.0.2.15:1001", "10.0.2.2:7", text("c")));
-  assertEquals(sockets.map((s) => s.sent), [["a > 127.0.0.1:7", "b > 192.0.2.1:8"], ["c > 127.0.0.1:7"]]);
-  assertEquals([network.inputOpen, network.realTime, deliver()], [true, true, undefined]);
-  sockets[1].arrive("d", "127.0.0.1:7");
-  sockets[0].arrive("e", "192.0.2.1:8");
-  const lines = deliver()!;
-  assertEquals(lines.map((l) => l.split("UDP  ")[1]), [
-    `192.0.2.1:8 > 10.0.2.15:1000 ${hexOf("e")}`,
-    `10.0.2.2:7 > 10.0.2.15:1001 ${hexOf("d")}`,
-  ]);
-  // In fragments, both ways.
-  const long = new Uint8Array(4000).fill(0x61);
-  sockets[0].arrive("x".repeat(4000), "127.0.0.1:9");
-  assertEquals(deliver()!.map((l) => l.replace(/.*FRAGMENT/, "")), [
-    " 10.0.2.2 > 10.0.2.15 0+1480 more",
-    " 10.0.2.2 > 10.0.2.15 1480+1480 more",
-    " 10.0.2.2 > 10.0.2.15 2960+1048",
-  ]);
-  const pieces = fragments(udp("10.0.2.15:1000", "10.0.2.2:7", long));
-  say(pieces[1], pieces[2], pieces[0]);
-  assertEquals(sockets[0].sent.at(-1), `${"a".repeat(4000)} > 127.0.0.1:7`);
-  // A socket that has rested is given back.
-  card.pass(241e9);
-  assertEquals([sockets.map((s) => s.closed), network.inputOpen], [[true, true], false]);
-});
+once(
+  "UDP: out through a socket of the host, the gateway being its loopback; back as from whom it came",
+  () => {
+    const sockets: FakeSocket[] = [];
+    const { network, card, say, deliver } = networkOf({}, [], {
+      datagrams() {
+        sockets.push(new FakeSocket(5000 + sockets.length));
+        return sockets.at(-1);
+      },
+    });
+    say(arp("10.0.2.15", "10.0.2.2"));
+    assertEquals(network.inputOpen, false);
+    say(udp("10.0.2.15:1000", "10.0.2.2:7", text("a")), udp("10.0.2.15:1000", "192.0.2.1:8", text("b")));
+    say(udp("10.0.2.15:1001", "10.0.2.2:7", text("c")));
+    assertEquals(sockets.map((s) => s.sent), [["a > 127.0.0.1:7", "b > 192.0.2.1:8"], ["c > 127.0.0.1:7"]]);
+    assertEquals([network.inputOpen, network.realTime, deliver()], [true, true, undefined]);
+    sockets[1].arrive("d", "127.0.0.1:7");
+    sockets[0].arrive("e", "192.0.2.1:8");
+    const lines = deliver()!;
+    assertEquals(lines.map((l) => l.split("UDP  ")[1]), [
+      `192.0.2.1:8 > 10.0.2.15:1000 ${hexOf("e")}`,
+      `10.0.2.2:7 > 10.0.2.15:1001 ${hexOf("d")}`,
+    ]);
+    // In fragments, both ways.
+    const long = new Uint8Array(4000).fill(0x61);
+    sockets[0].arrive("x".repeat(4000), "127.0.0.1:9");
+    assertEquals(deliver()!.map((l) => l.replace(/.*FRAGMENT/, "")), [
+      " 10.0.2.2 > 10.0.2.15 0+1480 more",
+      " 10.0.2.2 > 10.0.2.15 1480+1480 more",
+      " 10.0.2.2 > 10.0.2.15 2960+1048",
+    ]);
+    const pieces = fragments(udp("10.0.2.15:1000", "10.0.2.2:7", long));
+    say(pieces[1], pieces[2], pieces[0]);
+    assertEquals(sockets[0].sent.at(-1), `${"a".repeat(4000)} > 127.0.0.1:7`);
+    // A socket that has rested is given back.
+    card.pass(241e9);
+    assertEquals([sockets.map((s) => s.closed), network.inputOpen], [[true, true], false]);
+  },
+);
 
 /** A packet of more than 1500 bytes as a guest would send it. */
 function fragments(frame: Uint8Array): Uint8Array[] {
@@ -156,7 +160,7 @@ function fragments(frame: Uint8Array): Uint8Array[] {
   return pieces;
 }
 
-Deno.test("hostfwd=udp: each host that sent something gets the guest's answers, others do not", () => {
+once("hostfwd=udp: each host that sent something gets the guest's answers, others do not", () => {
   const socket = new FakeSocket(9975);
   const { network, say, deliver } = networkOf({ restrict: "on" }, ["udp::9975-:53"], {}, [socket]);
   say(arp("10.0.2.15", "10.0.2.2"));
@@ -174,7 +178,7 @@ Deno.test("hostfwd=udp: each host that sent something gets the guest's answers, 
   assert(socket.closed);
 });
 
-Deno.test("DNS: questions go to the host, answers come back when they may; one that fails says so", async () => {
+once("DNS: questions go to the host, answers come back when they may; one that fails says so", async () => {
   const asked: DnsMessage[] = [];
   const { network, say, deliver } = networkOf({}, [], {
     async resolve(query) {
@@ -198,7 +202,7 @@ Deno.test("DNS: questions go to the host, answers come back when they may; one t
   assertEquals([asked.length, network.inputOpen], [2, false]);
 });
 
-Deno.test("what the host does not allow is said in a line, once, and to the guest each time", () => {
+once("what the host does not allow is said in a line, once, and to the guest each time", () => {
   const { log, say } = networkOf();
   say(arp("10.0.2.15", "10.0.2.2"));
   assertMatch(
@@ -214,7 +218,7 @@ Deno.test("what the host does not allow is said in a line, once, and to the gues
   ]);
 });
 
-Deno.test("frames for others, broken ones and garbage are left alone", () => {
+once("frames for others, broken ones and garbage are left alone", () => {
   const { say } = networkOf();
   say(arp("10.0.2.15", "10.0.2.2"));
   const other = ping("10.0.2.15", "10.0.2.2");
@@ -238,17 +242,20 @@ Deno.test("frames for others, broken ones and garbage are left alone", () => {
   assertEquals(say(ping("10.0.2.15", "10.0.2.2")).length, 1, "and the network still works");
 });
 
-Deno.test("a guest that takes nothing: frames wait up to a bound, sockets are not read, all goes on when it does", () => {
-  const socket = new FakeSocket(1);
-  const { network, card, say } = networkOf({}, ["udp::1-:1"], {}, [socket]);
-  say(arp("10.0.2.15", "10.0.2.2"));
-  card.room = 0;
-  for (let i = 0; i < 500; i++) socket.arrive(`${i}`, "127.0.0.1:5");
-  for (let i = 0; i < 5; i++) network.deliver();
-  card.received.length = 0;
-  card.accept(100);
-  assertEquals(card.received.length, 100);
-  card.accept(1000);
-  assertEquals(card.received.length, 500);
-  assertMatch(show(card.received[499]), new RegExp(`${hexOf("499")}$`));
-});
+once(
+  "a guest that takes nothing: frames wait up to a bound, sockets are not read, all goes on when it does",
+  () => {
+    const socket = new FakeSocket(1);
+    const { network, card, say } = networkOf({}, ["udp::1-:1"], {}, [socket]);
+    say(arp("10.0.2.15", "10.0.2.2"));
+    card.room = 0;
+    for (let i = 0; i < 500; i++) socket.arrive(`${i}`, "127.0.0.1:5");
+    for (let i = 0; i < 5; i++) network.deliver();
+    card.received.length = 0;
+    card.accept(100);
+    assertEquals(card.received.length, 100);
+    card.accept(1000);
+    assertEquals(card.received.length, 500);
+    assertMatch(show(card.received[499]), new RegExp(`${hexOf("499")}$`));
+  },
+);

@@ -1,3 +1,4 @@
+import { once } from "./once.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { describe, parseDescription, UsageError } from "../../../devices/description.ts";
 import { readFaults } from "../../../devices/net/fault_words.ts";
@@ -11,7 +12,7 @@ const show = (options: object) =>
     Object.entries(options).map(([k, v]) => [k, typeof v === "number" ? formatAddress(v) : v]),
   );
 
-Deno.test("-netdev user: QEMU's defaults, and those of another network", () => {
+once("-netdev user: QEMU's defaults, and those of another network", () => {
   const { forwards: _, ...usual } = userOptions("", {});
   assertEquals(show(usual), {
     network: "10.0.2.0",
@@ -40,7 +41,7 @@ Deno.test("-netdev user: QEMU's defaults, and those of another network", () => {
   assertEquals(formatAddress(userOptions("", { net: "10.9.0.0/255.255.0.0" }).dns), "10.9.2.3");
 });
 
-Deno.test("hostfwd: both addresses, both protocols, more than once", () => {
+once("hostfwd: both addresses, both protocols, more than once", () => {
   const { forwards } = userOptions("", {}, [
     "udp:0.0.0.0:53-10.0.2.77:5353",
     ":192.0.2.1:0-:1",
@@ -59,7 +60,7 @@ Deno.test("hostfwd: both addresses, both protocols, more than once", () => {
   ]);
 });
 
-Deno.test("a network's words are read, and written back the same, also for QEMU", () => {
+once("a network's words are read, and written back the same, also for QEMU", () => {
   const line =
     "-machine q35 -netdev user,id=n0,net=192.168.76.0/24,hostfwd=tcp::9975-:9975,hostfwd=udp::9975-:9975 " +
     "-netdev socket,id=n1,listen=:4444 -netdev hubport,id=n2,hubid=0,netdev=n1 " +
@@ -88,7 +89,7 @@ Deno.test("a network's words are read, and written back the same, also for QEMU"
   assertStringIncludes(error.message, "x-loss: Pagurus' own");
 });
 
-Deno.test("faults: percent or fraction, times with units; none is none", () => {
+once("faults: percent or fraction, times with units; none is none", () => {
   assertEquals(readFaults("", {}), undefined);
   assertEquals(readFaults("", { "x-loss": "0%" }), undefined);
   assertEquals(readFaults("", { "x-loss": "5%", "x-dup": ".25", "x-delay": "1.5ms" }), {
@@ -100,7 +101,7 @@ Deno.test("faults: percent or fraction, times with units; none is none", () => {
   });
 });
 
-Deno.test("every mistake is named, with what is possible", () => {
+once("every mistake is named, with what is possible", () => {
   const mistakes: [string, string][] = [
     ["-netdev", "requires a value"],
     ["-netdev usr,id=n0", "did you mean 'user'?; possible: user, socket, hubport"],

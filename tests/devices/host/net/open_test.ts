@@ -1,3 +1,4 @@
+import { once } from "../../net/once.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parseDescription, UsageError } from "../../../../devices/description.ts";
 import { HostError } from "../../../../devices/host/mod.ts";
@@ -16,30 +17,33 @@ async function until(done: () => boolean): Promise<void> {
   throw new Error("it did not happen");
 }
 
-Deno.test("a port that is in use is the host's error and names the rule; what was opened before is closed", async () => {
-  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = taken.addr as Deno.NetAddr;
-  const error = await assertRejects(
-    () => openNetdevs(descOf(`-netdev user,id=n0,hostfwd=tcp::0-:80,hostfwd=tcp::${port}-:80`)),
-    HostError,
-  );
-  assertStringIncludes(error.message, `hostfwd=tcp::${port}-:80: 127.0.0.1:${port} is in use already`);
-  taken.close();
-  const busy = await UdpSocket.bind("127.0.0.1", 0);
-  await assertRejects(
-    () => openNetdevs(descOf(`-netdev user,id=n0,hostfwd=udp::${busy.port}-:80`)),
-    HostError,
-    "is in use already",
-  );
-  await assertRejects(
-    () => openNetdevs(descOf(`-netdev socket,id=n0,connect=:${port}`)),
-    HostError,
-    "refused",
-  );
-  busy.close();
-});
+once(
+  "a port that is in use is the host's error and names the rule; what was opened before is closed",
+  async () => {
+    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr as Deno.NetAddr;
+    const error = await assertRejects(
+      () => openNetdevs(descOf(`-netdev user,id=n0,hostfwd=tcp::0-:80,hostfwd=tcp::${port}-:80`)),
+      HostError,
+    );
+    assertStringIncludes(error.message, `hostfwd=tcp::${port}-:80: 127.0.0.1:${port} is in use already`);
+    taken.close();
+    const busy = await UdpSocket.bind("127.0.0.1", 0);
+    await assertRejects(
+      () => openNetdevs(descOf(`-netdev user,id=n0,hostfwd=udp::${busy.port}-:80`)),
+      HostError,
+      "is in use already",
+    );
+    await assertRejects(
+      () => openNetdevs(descOf(`-netdev socket,id=n0,connect=:${port}`)),
+      HostError,
+      "refused",
+    );
+    busy.close();
+  },
+);
 
-Deno.test("without permission nothing is opened, and the error says which is missing", async () => {
+once("without permission nothing is opened, and the error says which is missing", async () => {
   const script = `import { openNetdevs } from "./devices/host/net/mod.ts";
     import { parseDescription } from "./devices/description.ts";
     await openNetdevs(parseDescription(["-netdev", "user,id=n0,hostfwd=tcp::9975-:80"]))
@@ -61,7 +65,7 @@ Deno.test("without permission nothing is opened, and the error says which is mis
   }
 });
 
-Deno.test("two machines on a wire: -netdev socket, listen and connect", async () => {
+once("two machines on a wire: -netdev socket, listen and connect", async () => {
   const there = await openNetdevs(descOf("-netdev socket,id=n0,listen=:0"));
   const { port, hostname } = there.ports[0];
   assertEquals(hostname, "127.0.0.1", "loopback unless asked otherwise");
@@ -82,7 +86,7 @@ Deno.test("two machines on a wire: -netdev socket, listen and connect", async ()
   there.close();
 });
 
-Deno.test("UDP through real sockets: out to a server and back, and in through hostfwd", async () => {
+once("UDP through real sockets: out to a server and back, and in through hostfwd", async () => {
   const server = await UdpSocket.bind("127.0.0.1", 0);
   const opened = await openNetdevs(descOf("-netdev user,id=n0,hostfwd=udp::0-:53"));
   const card = new Card(opened.netdevs.get("n0")!);
@@ -106,7 +110,7 @@ Deno.test("UDP through real sockets: out to a server and back, and in through ho
   server.close();
 });
 
-Deno.test("DNS questions go to the name server as they are; without an answer in time there is none", async () => {
+once("DNS questions go to the name server as they are; without an answer in time there is none", async () => {
   const server = await UdpSocket.bind("127.0.0.1", 0);
   const resolver = new Resolver("127.0.0.1", server.port);
   const answer = resolver.resolve(Uint8Array.of(0x12, 0x34, 1));
@@ -121,29 +125,32 @@ Deno.test("DNS questions go to the name server as they are; without an answer in
   server.close();
 });
 
-Deno.test("a hub of two cards and a dump: the file is complete when all is closed, and a bad path is a usage error", async () => {
-  const file = await Deno.makeTempFile({ suffix: ".pcap" });
-  const opened = await openNetdevs(
-    descOf(
-      "-netdev hubport,id=h0,hubid=3 -netdev hubport,id=h1,hubid=3 -netdev hubport,id=h2,hubid=4 " +
-        `-object filter-dump,id=d,netdev=h1,file=${file} -object filter-dump,id=e,netdev=h0,file=/nonexistent,status=off`,
-    ),
-  );
-  const [a, b, c] = ["h0", "h1", "h2"].map((id) => new Card(opened.netdevs.get(id)!));
-  a.backend.send(frameOf(5, 100));
-  b.pass(0);
-  c.pass(0);
-  assertEquals([b.received.length, c.received.length], [1, 0]);
-  opened.close();
-  const bytes = await Deno.readFile(file);
-  await Deno.remove(file);
-  assertEquals([bytes.length, bytes[0]], [24 + 16 + 100, 0xd4]);
-  await assertRejects(
-    () =>
-      openNetdevs(
-        descOf("-netdev hubport,id=h,hubid=0 -object filter-dump,id=d,netdev=h,file=/nonexistent/x"),
+once(
+  "a hub of two cards and a dump: the file is complete when all is closed, and a bad path is a usage error",
+  async () => {
+    const file = await Deno.makeTempFile({ suffix: ".pcap" });
+    const opened = await openNetdevs(
+      descOf(
+        "-netdev hubport,id=h0,hubid=3 -netdev hubport,id=h1,hubid=3 -netdev hubport,id=h2,hubid=4 " +
+          `-object filter-dump,id=d,netdev=h1,file=${file} -object filter-dump,id=e,netdev=h0,file=/nonexistent,status=off`,
       ),
-    UsageError,
-    "file=/nonexistent/x",
-  );
-});
+    );
+    const [a, b, c] = ["h0", "h1", "h2"].map((id) => new Card(opened.netdevs.get(id)!));
+    a.backend.send(frameOf(5, 100));
+    b.pass(0);
+    c.pass(0);
+    assertEquals([b.received.length, c.received.length], [1, 0]);
+    opened.close();
+    const bytes = await Deno.readFile(file);
+    await Deno.remove(file);
+    assertEquals([bytes.length, bytes[0]], [24 + 16 + 100, 0xd4]);
+    await assertRejects(
+      () =>
+        openNetdevs(
+          descOf("-netdev hubport,id=h,hubid=0 -object filter-dump,id=d,netdev=h,file=/nonexistent/x"),
+        ),
+      UsageError,
+      "file=/nonexistent/x",
+    );
+  },
+);

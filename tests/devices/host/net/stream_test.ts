@@ -1,3 +1,4 @@
+import { once } from "../../net/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { TcpListener, TcpStream } from "../../../../devices/host/net/mod.ts";
 import type { HostStream } from "../../../../devices/net/user/mod.ts";
@@ -17,7 +18,7 @@ async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
 }
 const pattern = (length: number) => Uint8Array.from({ length }, (_, i) => i * 7 + (i >> 8));
 
-Deno.test("megabytes go both ways at once, whole and in order, and both ends close", async () => {
+once("megabytes go both ways at once, whole and in order, and both ends close", async () => {
   const { stream, conn, listener } = await pair();
   assertEquals([stream.state, stream.remoteAddress], ["open", 0x7f000001]);
   assertEquals(stream.remotePort, (conn.localAddr as Deno.NetAddr).port);
@@ -58,7 +59,7 @@ Deno.test("megabytes go both ways at once, whole and in order, and both ends clo
   listener.close();
 });
 
-Deno.test("a peer that reads nothing: the stream takes a bounded amount, and no more", async () => {
+once("a peer that reads nothing: the stream takes a bounded amount, and no more", async () => {
   const { stream, conn, listener } = await pair();
   let taken = 0;
   for (let idle = 0; idle < 5;) {
@@ -76,7 +77,7 @@ Deno.test("a peer that reads nothing: the stream takes a bounded amount, and no 
   listener.close();
 });
 
-Deno.test("what is not taken is not read: the peer has to wait", async () => {
+once("what is not taken is not read: the peer has to wait", async () => {
   const { stream, conn, listener } = await pair();
   let written = 0;
   const piece = new Uint8Array(65536);
@@ -98,34 +99,39 @@ Deno.test("what is not taken is not read: the peer has to wait", async () => {
   listener.close();
 });
 
-Deno.test("a connection that cannot be made has failed, one that is reset too, and an abort is silent", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  const refused = new TcpStream(Deno.connect({ hostname: "127.0.0.1", port }));
-  assertEquals(refused.state, "connecting");
-  await event(refused);
-  assertEquals(refused.state, "failed");
-  assert(refused.failure!.includes("refused"));
+once(
+  "a connection that cannot be made has failed, one that is reset too, and an abort is silent",
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
+    const refused = new TcpStream(Deno.connect({ hostname: "127.0.0.1", port }));
+    assertEquals(refused.state, "connecting");
+    await event(refused);
+    assertEquals(refused.state, "failed");
+    assert(refused.failure!.includes("refused"));
 
-  const { stream, conn, listener: own } = await pair();
-  conn.close();
-  while (stream.state !== "failed") {
-    // The first goes out and is answered by a reset.
-    stream.commit(stream.space.length);
-    await new Promise((r) => setTimeout(r, 5));
-  }
-  own.close();
+    const { stream, conn, listener: own } = await pair();
+    conn.close();
+    while (stream.state !== "failed") {
+      // The first goes out and is answered by a reset.
+      stream.commit(stream.space.length);
+      await new Promise((r) => setTimeout(r, 5));
+    }
+    own.close();
 
-  const early = new TcpStream(Deno.connect({ hostname: "127.0.0.1", port }).catch((e) => Promise.reject(e)));
-  early.onEvent = () => {
-    throw new Error("an event after an abort");
-  };
-  early.abort();
-  await new Promise((r) => setTimeout(r, 10));
-});
+    const early = new TcpStream(
+      Deno.connect({ hostname: "127.0.0.1", port }).catch((e) => Promise.reject(e)),
+    );
+    early.onEvent = () => {
+      throw new Error("an event after an abort");
+    };
+    early.abort();
+    await new Promise((r) => setTimeout(r, 10));
+  },
+);
 
-Deno.test("a listener holds few connections, and closing it drops them", async () => {
+once("a listener holds few connections, and closing it drops them", async () => {
   const listener = new TcpListener("127.0.0.1", 0);
   const conns = await Promise.all(
     Array.from({ length: 40 }, () => Deno.connect({ hostname: "127.0.0.1", port: listener.port })),
