@@ -4,6 +4,7 @@ import { byMachine } from "../static/mod.ts";
 import { controlChecks } from "./console_control.ts";
 import { consoleIoChecks } from "./console_io.ts";
 import { interruptChecks } from "./interrupts.ts";
+import { legacyChecks } from "./legacy.ts";
 import { mmioChecks } from "./mmio.ts";
 import { msixChecks } from "./msix.ts";
 import { negotiationChecks } from "./negotiation.ts";
@@ -15,6 +16,7 @@ import { eventQuestions } from "./ring_events.ts";
 import { indirectQuestions } from "./ring_indirect.ts";
 import { memoryQuestions } from "./ring_memory.ts";
 import { rngChecks } from "./rng.ts";
+import { serialPortChecks } from "./serial_port.ts";
 import { ringChecks } from "./session.ts";
 
 /** Every probe. */
@@ -35,4 +37,6 @@ export const probeChecks: readonly Check[] = byMachine([
   ...mmioChecks,
   ...controlChecks,
   ...consoleIoChecks,
+  ...serialPortChecks,
+  ...legacyChecks,
 ]);

@@ -204,6 +204,26 @@ const pciOnly: readonly Probe<PciFront>[] = [
     },
   },
   {
+    name: "across-registers",
+    title: "reads and writes across the boundary of two registers: they are made in aligned pieces",
+    spec: "virtio 1.4, 4.1.3.1",
+    run(d) {
+      d.write(C.DEVICE_FEATURE_SELECT, 1);
+      d.write(C.DRIVER_FEATURE_SELECT, 0x8765_4321);
+      d.write(C.QUEUE_SELECT, 5, 2);
+      const across = () =>
+        [1, 2, 3, 5, 6, 7, 9, 10, 11, 0x11, 0x12, 0x13, 0x15, 0x16, 0x17, 0x19, 0x1a, 0x1b, 0x1d, 0x1e, 0x1f]
+          .map((at) => d.read(at));
+      const before = across();
+      d.write(6, 0x0001_ffff);
+      const after = across();
+      d.write(0x12, 0x0003_ffff);
+      const status = d.status;
+      d.write(0x15, 0xffff_00ff);
+      return { before, after, status, selected: d.read(C.QUEUE_SELECT, 2) };
+    },
+  },
+  {
     name: "read-only",
     title: "registers that the driver must not write",
     spec: "virtio 1.4, 4.1.4.3",
