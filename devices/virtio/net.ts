@@ -71,6 +71,8 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   private pairsInUse = 1;
   private multiqueue = false;
   private netStatus: number = NetStatus.LINK_UP;
+  /** DRIVER_OK is being written. */
+  private starting = false;
   /** What the driver copes with in received frames. */
   private guestOffloads = 0n;
   /** Pieces of a frame that the card had to cut, and the driver had no buffers for yet. */
@@ -138,7 +140,7 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   // What the back end calls.
 
   canReceive(): boolean {
-    return this.driverOk && this.late.length === 0 && this.readyPair(0) >= 0;
+    return this.starting || this.driverOk && this.late.length === 0 && this.readyPair(0) >= 0;
   }
   receive(frame: Uint8Array, offload?: FrameOffload): boolean {
     if (this.late.length > 0) return false;
@@ -154,7 +156,7 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     for (const t of this.transmitters) t.onReady();
   }
   private deliver(frame: Uint8Array, header: Uint8Array): boolean {
-    if (!this.linkUp) return true;
+    if (!this.linkUp || this.starting) return true;
     const pair = this.pairsInUse === 1 ? 0 : this.steering.pairOf(frame, this.pairsInUse);
     const index = receiveQueue(this.readyPair(pair));
     if (index < 0 || !this.driverOk || !this.hasBuffers(index, frame.length + this.headerLength)) {
@@ -242,6 +244,13 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.setPairs(this.multiqueue ? this.maxPairs : 1);
   }
   protected override onStatus(status: number): void {
+    const starts = (status & ~this.status & DeviceStatus.DRIVER_OK) !== 0;
+    if (starts && this.linkUp) {
+      // As in QEMU: frames that waited for DRIVER_OK are asked for a moment before it counts, and are lost.
+      this.starting = true;
+      this.options.backend?.acceptInput();
+      this.starting = false;
+    }
     this.changed(status);
   }
   protected override onReset(): void {

@@ -3,6 +3,7 @@
  * `deno task conform`.
  */
 import { type Check, select, type Selection } from "./check.ts";
+import { netChecks } from "./net.ts";
 import { probeChecks } from "./probes/mod.ts";
 import { staticChecks } from "./static/mod.ts";
 
@@ -16,7 +17,7 @@ export { junitReport } from "./junit.ts";
 export { ending, heading, rowText, table } from "./table.ts";
 
 /** Every check of the first two parts. */
-export const BATTERY: readonly Check[] = [...staticChecks, ...probeChecks];
+export const BATTERY: readonly Check[] = [...staticChecks, ...probeChecks, ...netChecks];
 
 /** The checks of the first two parts that a selection names. */
 export const checksOf = (selection: Selection): Check[] => select(BATTERY, selection);
