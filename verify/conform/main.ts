@@ -24,8 +24,14 @@ const NO_QEMU = `conform compares with the real QEMU, and ${PROGRAM} cannot be r
 /** Exit statuses. */
 const Exit = { GOOD: 0, DIFFERS: 1, USAGE: 2, NO_QEMU: 3 } as const;
 
-/** Targets of random programs whose line a filter would show. */
-function targetsOf({ filter }: ConformOptions): string[] {
+/** Targets of random programs that are named, or whose line a filter would show. @throws {UsageError} */
+function targetsOf({ only, filter }: ConformOptions): string[] {
+  if (only !== undefined) {
+    const [name, index] = only.split("#");
+    if (TARGETS.some((t) => t.name === name) && /^\d+$/.test(index ?? "0")) return [only];
+    const possible = TARGETS.map((t) => t.name).join(", ");
+    throw new UsageError(`--only ${only}: expected a target, or target#number (possible: ${possible})`);
+  }
   const text = filter?.toLowerCase() ?? "";
   return TARGETS.map((t) => t.name).filter((name) => `random programs: ${name}`.includes(text));
 }
@@ -55,7 +61,7 @@ function writable(files: readonly (string | undefined)[]): boolean {
 }
 
 /** Runs the battery, printing as it goes. */
-async function run(options: ConformOptions, version: string): Promise<Report> {
+async function run(options: ConformOptions, targets: readonly string[], version: string): Promise<Report> {
   const rows: Row[] = [];
   const add = (row: Row) => {
     rows.push(row);
@@ -63,13 +69,11 @@ async function run(options: ConformOptions, version: string): Promise<Report> {
   };
   console.log(heading(version));
   for await (const result of runChecks(checksOf(options))) add(judge(result));
-  if (options.random > 0) {
-    for (const only of targetsOf(options)) {
-      const found = await runRandom({ programs: options.random, seed: options.seed, only });
-      for (const row of found.rows) add(foreignRow(row));
-    }
+  for (const only of targets) {
+    const found = await runRandom({ programs: options.random, seed: options.seed, only });
+    for (const row of found.rows) add(foreignRow(row));
   }
-  const everything = options.filter === undefined;
+  const everything = options.filter === undefined && options.only === undefined;
   const whole = {
     checks: everything && options.static && options.probes,
     programs: everything && options.random >= DEFAULT_PROGRAMS,
@@ -77,16 +81,17 @@ async function run(options: ConformOptions, version: string): Promise<Report> {
   return { qemuVersion: version, rows, stale: staleEntries(rows, whole) };
 }
 
-function list(options: ConformOptions): void {
+function list(options: ConformOptions, targets: readonly string[]): void {
   for (const { id, spec, title } of checksOf(options)) console.log(`${id} | ${spec} | ${title}`);
-  if (options.random > 0) { for (const name of targetsOf(options)) console.log(`random programs: ${name}`); }
+  for (const name of targets) console.log(`random programs: ${name}`);
 }
 
 /** The tool. Returns the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  let options: ConformOptions;
+  let options: ConformOptions, targets: string[];
   try {
     options = readConformOptions(argv);
+    targets = options.random > 0 ? targetsOf(options) : [];
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     console.error(`conform: ${error.message}`);
@@ -96,13 +101,12 @@ export async function main(argv: readonly string[]): Promise<number> {
     console.log(HELP);
     return Exit.GOOD;
   }
-  const nothing = checksOf(options).length === 0 && (options.random === 0 || targetsOf(options).length === 0);
-  if (nothing) {
+  if (checksOf(options).length === 0 && targets.length === 0) {
     console.error(`conform: --filter ${options.filter}: no check has this in its name or title (see --list)`);
     return Exit.USAGE;
   }
   if (options.what === "list") {
-    list(options);
+    list(options, targets);
     return Exit.GOOD;
   }
   try {
@@ -112,7 +116,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       return Exit.NO_QEMU;
     }
     if (!writable([options.json, options.junit])) return Exit.USAGE;
-    const report = await run(options, version);
+    const report = await run(options, targets, version);
     console.log(ending(report));
     if (options.json !== undefined) Deno.writeTextFileSync(options.json, jsonReport(report));
     if (options.junit !== undefined) Deno.writeTextFileSync(options.junit, junitReport(report));

@@ -12,6 +12,8 @@ export interface ConformOptions {
   /** Programs for each target; 0 leaves that part out. */
   readonly random: number;
   readonly seed: number;
+  /** One target, or one program of it: `rng-pci-split#17`. */
+  readonly only: string | undefined;
   readonly filter: string | undefined;
   readonly json: string | undefined;
   readonly junit: string | undefined;
@@ -34,6 +36,7 @@ Options:
   --probes       only part 2
   --random N     only part 3, N programs for each device and ring (in a plain run: ${DEFAULT_PROGRAMS})
   --seed S       seed of the random programs (default ${DEFAULT_SEED})
+  --only T[#I]   random programs of this target only, or this one program: what a difference says to see it again
   --filter TEXT  only checks whose name or title has this text
   --list         print the names of the checks, run nothing
   --json FILE    write the report as JSON, too
@@ -44,7 +47,7 @@ Exit status: 0; 1 if a check differs without a reason, or a kept difference does
 if there is no QEMU (apt-get install --no-install-recommends qemu-system-x86).`;
 
 const FLAGS = ["--static", "--probes", "--list", "-h", "--help"];
-const VALUES = ["--random", "--seed", "--filter", "--json", "--junit"];
+const VALUES = ["--random", "--seed", "--only", "--filter", "--json", "--junit"];
 
 /** Reads the command line. @throws {UsageError} naming the option and what is possible. */
 export function readConformOptions(argv: readonly string[]): ConformOptions {
@@ -69,8 +72,10 @@ export function readConformOptions(argv: readonly string[]): ConformOptions {
   }
   const some = flags.has("--static") || flags.has("--probes") || values.has("--random");
   const random = whole("--random", values.get("--random"), some ? 0 : DEFAULT_PROGRAMS, 1e9);
-  if (values.has("--seed") && random === 0) {
-    throw new UsageError("--seed: only random programs have a seed (--random N, or no part named)");
+  for (const option of ["--seed", "--only"]) {
+    if (values.has(option) && random === 0) {
+      throw new UsageError(`${option}: is about random programs (--random N, or no part named)`);
+    }
   }
   return {
     what: flags.has("-h") || flags.has("--help") ? "help" : flags.has("--list") ? "list" : "run",
@@ -78,6 +83,7 @@ export function readConformOptions(argv: readonly string[]): ConformOptions {
     probes: !some || flags.has("--probes"),
     random,
     seed: whole("--seed", values.get("--seed"), DEFAULT_SEED, 0xffff_ffff),
+    only: values.get("--only"),
     filter: values.get("--filter"),
     json: values.get("--json"),
     junit: values.get("--junit"),

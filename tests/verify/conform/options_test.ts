@@ -55,7 +55,8 @@ once("wrong options are named, with what is possible", () => {
   refuse(["--random", "-1"], "expected a whole number");
   refuse(["--seed", "4294967296"], "from 0 to 4294967295");
   refuse(["--seed", "1", "--seed", "2"], "--seed: given twice");
-  refuse(["--static", "--seed", "1"], "--seed: only random programs have a seed");
+  refuse(["--static", "--seed", "1"], "--seed: is about random programs");
+  refuse(["--probes", "--only", "rng-pci-split"], "--only: is about random programs");
 });
 
 once("the tool says what is wrong and ends with 2; help and list need no QEMU", async () => {
@@ -65,6 +66,14 @@ once("the tool says what is wrong and ends with 2; help and list need no QEMU", 
   const nothing = await tool("--filter", "no such check");
   assertEquals(nothing.code, 2);
   assertStringIncludes(nothing.err, "no check has this");
+  for (const only of ["rng", "rng-pci-split#", "rng-pci-split#x"]) {
+    const target = await tool("--random", "1", "--only", only);
+    assertEquals(target.code, 2);
+    assertStringIncludes(
+      target.err,
+      `--only ${only}: expected a target, or target#number (possible: rng-pci-split,`,
+    );
+  }
   const help = await tool("-h");
   assertEquals(help.code, 0);
   for (
@@ -73,6 +82,7 @@ once("the tool says what is wrong and ends with 2; help and list need no QEMU", 
       "--probes",
       "--random",
       "--seed",
+      "--only",
       "--filter",
       "--json",
       "--junit",
@@ -86,6 +96,10 @@ once("the tool says what is wrong and ends with 2; help and list need no QEMU", 
   assertEquals(list.code, 0);
   assertStringIncludes(list.out, "rng-mmio/packed/one-buffer | virtio 1.4, 2.7.5 | one buffer to write");
   assertStringIncludes((await tool("--list", "--random", "1")).out, "random programs: rng-pci-split");
+  assertEquals(
+    (await tool("--list", "--random", "1", "--only", "rng-pci-split#7")).out,
+    "random programs: rng-pci-split#7",
+  );
 });
 
 once("without QEMU the tool says how to get it and ends with 3", async () => {
