@@ -99,6 +99,17 @@ const probes: readonly Probe<PciFront>[] = [
     },
   },
   {
+    name: "intx-disable-by-byte",
+    title: "INTX_DISABLE written by the upper byte of COMMAND alone",
+    spec: COMMAND,
+    run(d) {
+      raised(d);
+      const before = seen(d);
+      d.cfg.write(PciCfg.COMMAND + 1, INTX_DISABLE >> 8, 1);
+      return { before, disabled: seen(d) };
+    },
+  },
+  {
     name: "intx-disabled-first",
     title: "an interrupt while INTX_DISABLE is set",
     spec: COMMAND,
