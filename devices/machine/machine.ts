@@ -35,8 +35,8 @@ export interface MachineHost {
   /** Network back ends by netdev id; a netdev without one takes frames and gives none. */
   readonly netdevs?: ReadonlyMap<string, NetBackend>;
   /**
-   * The host's clock. With it, a machine whose back ends have peers that live by it (`realTime`) does not run ahead while
-   * it idles. Without it time always jumps.
+   * The host's clock. With it, a machine whose back ends have peers that live by it (`realTime`), or that has a network and
+   * somebody who may still type something, does not run ahead while it idles. Without it time always jumps.
    */
   readonly clock?: WallClock;
   /** In the clock's place: how far an idle machine may run, where several machines share one time. */
@@ -116,7 +116,7 @@ export class Machine implements Platform {
     this.netdevs = new Map();
     this.hostInput = new HostInput();
     const { clock } = host;
-    this.pace = host.pace ?? (clock && new WallPace(clock, () => this.hostInput.realTime));
+    this.pace = host.pace ?? (clock && new WallPace(clock, () => this.livesByClock()));
     this.pace?.begin?.(this);
     this.idler = new Idler(this, this.hostInput, this.pace, clock);
     this.ioapics = [];
@@ -288,6 +288,13 @@ export class Machine implements Platform {
     this.exitCode ??= code;
     this.pace?.end();
     this.hostInput.wake();
+  }
+
+  /** A guest with a network never runs out of timers (leases, say): with somebody at its console they must not race by. */
+  private livesByClock(): boolean {
+    if (this.hostInput.realTime) return true;
+    if (this.netdevs.size > 0) { for (const c of this.chardevs.values()) if (c.inputOpen) return true; }
+    return false;
   }
 
   /** A message from a device: to the local APIC, or, anywhere else, a plain write to memory. */

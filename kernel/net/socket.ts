@@ -50,6 +50,10 @@ export abstract class Socket {
     return this.options[option];
   }
 
+  /** It takes connections. */
+  get isListening(): boolean {
+    return false;
+  }
   get isClosed(): boolean {
     return this.closed;
   }

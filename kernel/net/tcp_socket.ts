@@ -136,6 +136,9 @@ export class TcpSocket extends Socket {
   getpeername(): SocketAddress {
     return this.connected("getpeername").remote;
   }
+  override get isListening(): boolean {
+    return this.listener !== undefined;
+  }
   /** The state by RFC 9293's name. */
   get state(): string {
     return this.connection?.state ?? (this.listener === undefined ? "CLOSED" : "LISTEN");

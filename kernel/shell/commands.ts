@@ -1,6 +1,7 @@
 import { sleep } from "../executor.ts";
 import { devices, interrupts, mem, tasks, virt2phys, vq } from "./inspect.ts";
 import { type Command, CommandError } from "./mod.ts";
+import { arp, ifconfig, ip, netstat, nslookup, ping, wget } from "./net.ts";
 
 /** Longest run of random bytes that one command prints. */
 const RNG_LIMIT = 65536;
@@ -78,6 +79,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   interrupts,
   rng,
   virt2phys,
+  ifconfig,
+  ip,
+  arp,
+  netstat,
+  ping,
+  nslookup,
+  wget,
   dmesg,
   echo,
   shutdown,

@@ -1,4 +1,4 @@
-/** The kernel's shell: a line at a time from the console, one command a file idea (`commands.ts`, `inspect.ts`). */
+/** The kernel's shell: a line at a time from the console, one command a file idea (`commands.ts`, `inspect.ts`, `net.ts`). */
 import type { Kernel } from "../kernel.ts";
 import type { Task } from "../executor.ts";
 import { COMMANDS } from "./commands.ts";
