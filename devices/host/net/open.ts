@@ -112,6 +112,11 @@ class Opener implements HostNetdevs {
       const socket = await this.forward(rule, `${where}: hostfwd=${hostfwd![i]}`);
       sockets.push(socket);
       this.ports.push({ netdev: id, protocol: rule.protocol, hostname: rule.hostAddress, port: socket.port });
+      if (rule.hostPort === 0) {
+        this.log(
+          `netdev '${id}': ${rule.protocol} ${rule.hostAddress}:${socket.port} leads to port ${rule.guestPort}`,
+        );
+      }
     }
     const host = new DenoNetwork();
     this.closers.push(() => host.close());
