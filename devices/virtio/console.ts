@@ -108,8 +108,10 @@ export class VirtioSerial extends VirtioDevice {
     if (index === ConsoleQueue.CTRL_TRANSMIT) return this.control();
     if (index === ConsoleQueue.CTRL_RECEIVE) return;
     const port = this.ports.find((p) => p.receiveQueue === index || p.transmitQueue === index);
-    if (port?.receiveQueue === index) this.offerInput(port);
-    else if (index & 1) this.transmit(index, port);
+    // After what else is due: QEMU's main loop looks for input when the queues have been seen to.
+    if (port?.receiveQueue === index) {
+      this.ctx.events.schedule(0, () => this.guard(() => this.offerInput(port)));
+    } else if (index & 1) this.transmit(index, port);
   }
 
   protected override onStatus(status: number): void {

@@ -132,6 +132,7 @@ export class Driver {
   }
   /** Whether a queue is one the device writes to. */
   receives(q: number): boolean {
+    if (this.target.device === "net") return q === 0;
     return this.target.device === "rng" || (q & 1) === 0;
   }
 }

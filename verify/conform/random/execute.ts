@@ -1,6 +1,7 @@
 import type { World } from "../world.ts";
 import { Cap, PCI_WINDOWS, Registers } from "./places.ts";
 import { type Program, Ram, type Step } from "./program.ts";
+import { NetPeer } from "./net_peer.ts";
 import { DriverRing } from "./ring.ts";
 import { drainInput } from "./drain.ts";
 import type { Target } from "./targets.ts";
@@ -19,7 +20,7 @@ export interface Observation {
   mail?: string;
   /** What the device wrote: `address:bytes`. */
   memory?: string;
-  /** What the device wrote to its back end, hexadecimal. */
+  /** What the device wrote to its back end, hexadecimal; frames of a network card with a blank between. */
   output?: string;
   /** The machine is not there any more: why. */
   gone?: string;
@@ -34,11 +35,15 @@ export class Rig {
   private rings = new Map<number, DriverRing>();
   private gone: string | undefined;
   private used: Program | undefined;
+  /** The card at the other end of a network card's cable. */
+  private readonly peer: NetPeer | undefined;
 
   constructor(readonly world: World, readonly target: Target) {
     this.registers = new Registers(world, target);
     this.window = new Window(world.memory);
     this.registers.powerOn();
+    this.peer = target.device === "net" ? new NetPeer(world, target) : undefined;
+    this.peer?.start();
   }
 
   /** Why this machine cannot be used any more. */
@@ -88,26 +93,34 @@ export class Rig {
           return;
         }
         this.registers.write(step.at, step.off, step.width, step.value);
-        return this.observe(o, this.target.device === "serial" || acts(step) ? patience : 0);
+        return this.observe(o, this.target.device !== "rng" || acts(step) ? patience : 0);
       case "ring":
         this.rings.set(step.q, new DriverRing(step, this.window));
-        return;
+        break;
       case "chain":
-        return this.rings.get(step.q)?.chain(step);
+        this.rings.get(step.q)?.chain(step);
+        break;
       case "suppress":
-        return this.rings.get(step.q)?.suppress(step);
+        this.rings.get(step.q)?.suppress(step);
+        break;
       case "publish":
         this.rings.get(step.q)?.publish(step.jump ?? 0);
-        // QEMU looks for room for input by itself.
-        if (!step.kick) return this.target.device === "serial" ? this.observe(o, patience) : undefined;
+        if (!step.kick) break;
         this.kick(step.q);
         return this.observe(o, patience);
       case "poke":
-        return this.window.bytes(step.at, Uint8Array.fromHex(step.hex));
+        this.window.bytes(step.at, Uint8Array.fromHex(step.hex));
+        break;
       case "input":
-        await this.world.input(Uint8Array.fromHex(step.hex));
+        await this.input(Uint8Array.fromHex(step.hex));
         return this.observe(o, patience);
     }
+    // QEMU's serial device looks into its rings for room for input whenever it likes.
+    if (this.target.device === "serial") this.observe(o, patience);
+  }
+  private async input(bytes: Uint8Array): Promise<void> {
+    if (this.peer !== undefined) this.peer.send(bytes);
+    else await this.world.input(bytes);
   }
   private kick(q: number): void {
     if (this.target.transport === "mmio") this.registers.write("mmio", 0x50, 4, q);
@@ -122,8 +135,8 @@ export class Rig {
     if (mail !== "") o.mail = mail;
     const memory = this.window.takeWrites();
     if (memory !== "") o.memory = memory;
-    const output = this.world.takeOutput();
-    if (output.length > 0) o.output = output.toHex();
+    const output = this.peer?.take().join(" ") ?? this.world.takeOutput().toHex();
+    if (output.length > 0) o.output = output;
   }
   private lines(o: Observation): void {
     const lines = this.world.takeLines();
@@ -207,12 +220,14 @@ export class Rig {
     }
     if (this.used?.steps.some((s) => s.op === "input")) {
       this.window.clear();
-      drainInput(this.world, this.registers, this.window, this.target);
+      if (this.peer !== undefined) this.loseFrames();
+      else drainInput(this.world, this.registers, this.window, this.target);
       reset();
     }
     for (let i = 0; i < patience; i++) this.world.settle();
     this.world.takeLines();
     this.world.takeOutput();
+    this.peer?.take();
     this.window.clear();
     this.died();
     await undefined;
@@ -227,6 +242,11 @@ export class Rig {
       }
     }
     return found;
+  }
+  /** Frames that wait for a network card are lost as it starts (QEMU asks for them a moment too early). */
+  private loseFrames(): void {
+    this.registers.setStatus(15);
+    this.world.settle();
   }
   private resetMsix(): void {
     for (let v = 0; v < this.target.vectors; v++) {

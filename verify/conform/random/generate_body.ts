@@ -1,5 +1,6 @@
 import { chains } from "./generate_chain.ts";
-import { strayAccess, strayMsix, strayNotify } from "./generate_registers.ts";
+import { command, frameAndRoom, frameIn } from "./generate_net.ts";
+import { strayAccess, strayConfig, strayMsix, strayNotify } from "./generate_registers.ts";
 import { bringUp, negotiate, readQueue, setUpQueue } from "./generate_setup.ts";
 import { controlMessages, emergencyWrite, hostInput, openPort } from "./generate_console.ts";
 import type { Driver } from "./driver.ts";
@@ -28,6 +29,9 @@ export function bodyAction(d: Driver): void {
       2,
       emergencyWrite,
     ]);
+  }
+  if (d.target.device === "net") {
+    choices.push([14, frameAndRoom], [5, frameIn], [12, command], [2, strayConfig]);
   }
   d.dice.weighted(choices)(d);
 }

@@ -1,5 +1,6 @@
 import { ConsoleQueue } from "../../../spec/mod.ts";
 import type { Driver, QueuePlan } from "./driver.ts";
+import { netReceived, netSent } from "./generate_net.ts";
 import { type Desc, Ram, type Step } from "./program.ts";
 
 const NEXT = 1, WRITE = 2, INDIRECT = 4;
@@ -46,6 +47,7 @@ function oneChain(d: Driver, queue: QueuePlan): void {
   // What a short buffer for a control message is answered with, QEMU 7.2 gets wrong: those are rare.
   const control = d.target.device === "serial" && queue.q === ConsoleQueue.CTRL_RECEIVE;
   let list = control ? [buffer(d, 64, WRITE)] : d.receives(queue.q) ? received(d) : sent(d);
+  if (d.target.device === "net") list = d.receives(queue.q) ? netReceived(d) : netSent(d);
   // A ring that is full: mostly the driver waits.
   const room = queue.size - queue.waiting;
   const most = d.packed ? Math.max(1, room) : queue.size;

@@ -1,5 +1,6 @@
 import { strayAccess } from "./generate_registers.ts";
 import type { Driver } from "./driver.ts";
+import { netFeatures } from "./generate_net.ts";
 import { Ram, ringPlace } from "./program.ts";
 
 /** How often something small is done wrong, or something in between, at each point of the bring-up. */
@@ -59,6 +60,7 @@ export function negotiate(d: Driver): void {
     if (d.multiport) low |= MULTIPORT;
     if (dice.chance(0.3)) low |= EMERG_WRITE;
   }
+  if (d.target.device === "net") low |= netFeatures(d);
   if (dice.chance(0.96)) high |= VERSION_1;
   if (d.packed) high |= PACKED;
   if (dice.chance(0.5)) high |= RING_RESET;
@@ -78,6 +80,7 @@ export function negotiate(d: Driver): void {
 function usefulQueues(d: Driver): number[] {
   const { dice, target } = d;
   if (target.device === "rng") return dice.chance(0.98) ? [0] : [];
+  if (target.device === "net") return dice.chance(0.9) ? [0, 1, 2] : [dice.int(0, 2)];
   const queues = dice.chance(0.9) ? [0, 1] : [dice.int(0, 1)];
   if (d.multiport) {
     queues.push(2, 3);
@@ -112,7 +115,7 @@ export function setUpQueue(d: Driver, q: number): void {
     d.setSize(size);
   } else if (slip(0.04)) {
     // The size that stands there already.
-    size = d.target.device === "rng" ? 8 : q === 2 || q === 3 ? 32 : 128;
+    size = { rng: 8, serial: q === 2 || q === 3 ? 32 : 128, net: q === 2 ? 64 : 256 }[d.target.device];
     if (d.mmio || slip(0.5)) d.setSize(size);
   } else d.setSize(size);
   if (slip(0.03)) d.setSize(dice.pick([0, 1025, 2048, 0xffff, 0x8000]));

@@ -4,8 +4,8 @@ import type { World } from "../world.ts";
 import type { Place } from "./program.ts";
 import type { Target } from "./targets.ts";
 
-/** Where the executor puts the windows of the one PCI device, at slot 1 of q35. */
-const ECAM = 0xb000_0000;
+/** Where the executor puts the windows of the PCI device that is looked at, at slot 1 of q35. */
+export const ECAM = 0xb000_0000;
 const SLOT = 1;
 const BAR0_PORT = 0xc000, BAR1 = 0xe000_0000, BAR4 = 0xe001_0000;
 /** QEMU fills microvm's transports from the last one on: 24 of them, 0x200 apart. */
