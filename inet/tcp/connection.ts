@@ -96,6 +96,8 @@ export class Connection implements TcpConnection, Timed {
   /** At least one byte goes out whatever the window says. */
   probeDue = false;
   keepAliveDue = false;
+  /** The user has left: the wait for the peer's FIN is limited from now on. */
+  finWaitDue = false;
   tailDue = false;
   /** The host refused the last segment. */
   blocked = false;
@@ -241,8 +243,8 @@ export class Connection implements TcpConnection, Timed {
     } else {
       this.shutdownWrite();
       if (state === "FIN-WAIT-2") {
-        this.idleAt = core.now + core.options.finWait;
-        pushTimer(this, this.idleAt);
+        this.finWaitDue = true;
+        core.wake(this);
       }
     }
     if (this.queue.length > 0) this.queue.clear();
@@ -264,7 +266,6 @@ export class Connection implements TcpConnection, Timed {
     if (!this.held) return;
     this.held = false;
     this.synDue = true;
-    this.openedAt = this.core.now;
     this.core.wake(this);
   }
 

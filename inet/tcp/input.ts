@@ -11,8 +11,8 @@ import { after, before, distance } from "./seq.ts";
 const CHALLENGES = 10;
 const SECOND = 1e9;
 
-/** What is to be done with a segment that the connection does not want: nothing, or a reset that quotes it. */
-export type Verdict = "done" | "reset";
+/** What became of a segment: it was taken, or dropped, or is to be answered by a reset that quotes it. */
+export type Verdict = "done" | "dropped" | "reset";
 
 /**
  * A segment arrives for a connection (RFC 9293, 3.10.7.3 and 3.10.7.4); its payload is [header.payload, end) of `bytes`.
@@ -68,7 +68,7 @@ export function arrive(c: Connection, header: TcpHeader, bytes: Uint8Array, end:
     return "done";
   }
   const verdict = takeAck(c, header, length);
-  if (c.state === "SYN-RECEIVED" || c.state === "CLOSED" || (flags & ACK) === 0) return verdict;
+  if (verdict !== "done" || c.state === "CLOSED" || (flags & ACK) === 0) return verdict;
   // Seventh and eighth: data and FIN.
   if (length > 0) receive(c, header, bytes, end);
   return "done";
@@ -98,7 +98,7 @@ function takeAck(c: Connection, header: TcpHeader, length: number): Verdict {
   // Of what was never sent, or long ago: RFC 5961, 5.
   if (after(ack, c.nxt) || before(ack, (c.una - c.windowMax) | 0)) {
     challenge(c);
-    return "done";
+    return "dropped";
   }
   acknowledge(c, header, length);
   if (c.finSent && c.una === c.nxt) ownFinAcknowledged(c);

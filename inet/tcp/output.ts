@@ -1,6 +1,7 @@
 import { ACK, FIN, MAX_SACK_BLOCKS, PSH, RST, SYN, type TcpHeader } from "../tcp_header.ts";
 import type { Connection } from "./connection.ts";
 import { armAfterSending, armPersist } from "./deadlines.ts";
+import { pushTimer } from "./lifecycle.ts";
 import type { Segment } from "./segments.ts";
 import { after, before, distance, earlier } from "./seq.ts";
 import { offerWindow } from "./window.ts";
@@ -29,6 +30,11 @@ function takeTurn(c: Connection): Turn {
     c.core.counters.resetsOut++;
   }
   if (c.state === "CLOSED" || c.held) return "done";
+  if (c.finWaitDue) {
+    c.finWaitDue = false;
+    c.idleAt = c.core.now + c.core.options.finWait;
+    pushTimer(c, c.idleAt);
+  }
   if (c.synDue) {
     if (!sendSyn(c)) return "refused";
     c.synDue = false;
@@ -189,6 +195,7 @@ function sendSyn(c: Connection): boolean {
   header.sackBlocks = 0;
   if (!core.transmit(c.local.address, c.remote.address, undefined, 0, 0)) return false;
   if (answer) c.offered = (c.queue.next + header.window) | 0;
+  if (c.rtoAt === Infinity) c.openedAt = core.now;
   c.sentAt = core.now;
   armAfterSending(c);
   return true;
