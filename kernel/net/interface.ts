@@ -49,9 +49,8 @@ export class Interface {
   };
   private readonly waiting: Waiting[] = [];
 
-  /** @param mtu no more than this, if given; the device's own otherwise. */
-  constructor(readonly name: string, readonly device: NetDevice, readonly isLoopback: boolean, mtu?: number) {
-    this.mtu = Math.min(device.mtu, mtu ?? Infinity, IPV4_MAX);
+  constructor(readonly name: string, readonly device: NetDevice, readonly isLoopback: boolean) {
+    this.mtu = Math.min(device.mtu, IPV4_MAX);
     this.linkUp = device.linkUp();
   }
 

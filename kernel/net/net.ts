@@ -71,7 +71,8 @@ export class Net {
   /** Waits until every card that asks for an address has one, or `patience` ns are over. Whether all have. */
   *configured(patience: number): Task<boolean> {
     const { stack, executor } = this;
-    const isReady = () => stack.cards.every((c) => !c.linkUp || c.address !== 0);
+    const isReady = () =>
+      stack.cards.every((c) => !c.linkUp || c.address !== 0 || stack.dhcp.of(c) === undefined);
     const end = executor.now() + patience;
     while (!isReady() && executor.now() < end) {
       yield* wait(this.service.until(stack.configured, end));
@@ -85,8 +86,10 @@ export class Net {
    */
   *drain(): Task<void> {
     for (const socket of [...this.sockets]) socket.close();
+    if (this.stack.interfaces.every((i) => i.counters.txFrames === 0)) return;
     const end = this.executor.now() + DRAIN_PATIENCE;
-    while (this.executor.now() < end && this.isSending()) yield* sleep(this.executor, DRAIN_STEP);
+    // Once at least: what is with a card needs time to leave it.
+    do yield* sleep(this.executor, DRAIN_STEP); while (this.executor.now() < end && this.isSending());
   }
 
   /** The machine ends: peers are told. */

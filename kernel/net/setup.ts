@@ -1,7 +1,7 @@
 /** The network of a kernel: its cards, where its chance comes from, and the addresses that its command line gives. */
 import type { Platform } from "../../arch/platform.ts";
 import type { Drivers } from "../../drivers/mod.ts";
-import { inNetwork, parseAddress, prefixOf, UNSPECIFIED } from "../../inet/addresses.ts";
+import { inNetwork, isLoopback, parseAddress, prefixOf, UNSPECIFIED } from "../../inet/addresses.ts";
 import { type Env, EnvError } from "../env.ts";
 import type { Executor } from "../executor.ts";
 import type { KernelLog } from "../log.ts";
@@ -18,7 +18,7 @@ const SEED_BYTES = 32, SEED_TRIES = 1000;
  * Builds the stack. The first card gets the address of `HERMIT_IP` (`-ip`) with `HERMIT_MASK` and `HERMIT_GATEWAY`, the
  * others, and without it all, ask by DHCP.
  *
- * @throws {EnvError} for an address, mask or MTU that is none.
+ * @throws {EnvError} for an address or mask that is none.
  */
 export function setUpNet(
   platform: Platform,
@@ -29,16 +29,18 @@ export function setUpNet(
 ): Net {
   const cards = drivers.net;
   const random = new KernelRandom(seed(platform, drivers));
-  const stack = new NetStack({ cards, random32: random.u32, log: log.target("net"), mtu: mtuOf(env) });
+  const stack = new NetStack({ cards, random32: random.u32, log: log.target("net") });
   const servers = [env.var("HERMIT_DNS1"), env.var("HERMIT_DNS2")].filter((s) => s !== undefined);
   stack.nameServers = servers.map((text) => address("HERMIT_DNS", text));
   const net = new Net(stack, executor, () => platform.relax());
   const given = staticAddress(env);
   for (const [i, card] of stack.cards.entries()) {
+    // Hermit's way to ask for a machine that talks to itself only: HERMIT_IP=127.0.0.1.
+    if (i === 0 && given !== undefined && isLoopback(given.address)) continue;
     if (i === 0 && given !== undefined) stack.configure(card, given, platform.now());
     else stack.dhcp.start(card, platform.now());
-    net.start();
   }
+  if (cards.length > 0) net.start();
   return net;
 }
 
@@ -73,16 +75,6 @@ function staticAddress(env: Env) {
   // Hermit's own gateway makes sense only in its own network.
   const otherwise = inNetwork(own, DEFAULT_GATEWAY) ? DEFAULT_GATEWAY : UNSPECIFIED;
   return { ...own, gateway: gateway === undefined ? otherwise : address("HERMIT_GATEWAY", gateway) };
-}
-
-function mtuOf(env: Env): number | undefined {
-  const text = env.var("HERMIT_MTU");
-  if (text === undefined) return undefined;
-  const mtu = Number(text);
-  if (!/^\d+$/.test(text) || mtu < 576 || mtu > 65535) {
-    throw new EnvError(`HERMIT_MTU ${text}: not a number of bytes from 576 to 65535`);
-  }
-  return mtu;
 }
 
 function address(name: string, text: string): number {

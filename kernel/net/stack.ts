@@ -34,8 +34,6 @@ export interface StackOptions {
   /** The next 32 random bits. */
   readonly random32: () => number;
   readonly log: TargetLog;
-  /** Bytes: no IP packet on a card is larger. */
-  readonly mtu?: number;
   readonly tcp?: TcpOptions;
 }
 
@@ -82,7 +80,7 @@ export class NetStack {
     this.loopback = this.add("lo", new LoopbackDevice(), true);
     this.loopback.address = LOOPBACK;
     this.loopback.prefix = 8;
-    options.cards.forEach((card, i) => this.add(`eth${i}`, card, false, options.mtu));
+    options.cards.forEach((card, i) => this.add(`eth${i}`, card, false));
     const scratch = new Uint8Array(ETHERNET_HEADER + IPV4_HEADER + IPV4_MAX);
     this.output = new IpOutput(this.arps, random32);
     this.icmp = new Icmp(this.routes, this.output, {
@@ -213,8 +211,8 @@ export class NetStack {
     } else this.echo.unreachable(report);
   }
 
-  private add(name: string, device: NetDevice, isLoopback: boolean, mtu?: number): Interface {
-    const iface = new Interface(name, device, isLoopback, mtu);
+  private add(name: string, device: NetDevice, isLoopback: boolean): Interface {
+    const iface = new Interface(name, device, isLoopback);
     this.interfaces.push(iface);
     device.onReceive = () => this.onWork?.();
     device.onWritable = () => {

@@ -9,9 +9,6 @@ import { NetStack } from "../../../kernel/net/stack.ts";
 import { KernelRandom } from "../../../kernel/random.ts";
 import { NO_TRACE } from "../../../spec/trace.ts";
 
-/** Tests of the stack do not depend on the transport: they run once. */
-export const ONCE = Deno.env.get("DENO_CONDITIONS") !== "mmio" && Deno.env.get("CAREFUL") !== "1";
-
 export function ip(text: string): number {
   return parseAddress(text)!;
 }

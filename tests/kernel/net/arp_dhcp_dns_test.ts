@@ -1,3 +1,4 @@
+import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { formatAddress, netmask } from "../../../inet/addresses.ts";
 import { ARP_REPLY, ARP_REQUEST, ArpPacket, readArp, writeArp } from "../../../inet/arp.ts";
@@ -31,9 +32,9 @@ import {
 import { ETHERTYPE_ARP, writeEthernet } from "../../../inet/ethernet.ts";
 import type { Task } from "../../../kernel/executor.ts";
 import { SocketError } from "../../../kernel/net/mod.ts";
-import { bytesOf, codeOf, type FakeCard, ip, type Machine, ONCE, pair, World } from "./_world.ts";
+import { bytesOf, codeOf, type FakeCard, ip, type Machine, pair, World } from "./_world.ts";
 
-const test = (name: string, fn: () => void) => Deno.test({ name, fn, ignore: !ONCE });
+const test = onceTest;
 const EVERYONE = new Uint8Array(6).fill(0xff);
 
 /** The ARP packets among what a card has sent. */

@@ -1,3 +1,4 @@
+import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -12,9 +13,9 @@ import { Sha256 } from "../../../kernel/apps/http/sha256.ts";
 import { sleep, type Task, yieldNow } from "../../../kernel/executor.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { SocketError, type TcpSocket } from "../../../kernel/net/mod.ts";
-import { bytesOf, ip, type Machine, ONCE, pair, textOf, type World } from "./_world.ts";
+import { bytesOf, ip, type Machine, pair, textOf, type World } from "./_world.ts";
 
-const test = (name: string, fn: () => void | Promise<void>) => Deno.test({ name, fn, ignore: !ONCE });
+const test = onceTest;
 
 /** As much of a kernel as the pages look at. */
 function kernelOf(m: Machine): Kernel {

@@ -1,12 +1,13 @@
+import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Task } from "../../../kernel/executor.ts";
 import { SocketError } from "../../../kernel/net/errors.ts";
 import { poll } from "../../../kernel/net/poll.ts";
 import { POLLHUP, POLLIN, POLLOUT } from "../../../kernel/net/socket.ts";
 import type { TcpSocket } from "../../../kernel/net/tcp_socket.ts";
-import { bytesOf, codeOf, ip, type Machine, ONCE, pair, pattern, textOf, World } from "./_world.ts";
+import { bytesOf, codeOf, ip, type Machine, pair, pattern, textOf, World } from "./_world.ts";
 
-const test = (name: string, fn: () => void) => Deno.test({ name, fn, ignore: !ONCE });
+const test = onceTest;
 
 function listenOn(m: Machine, port = 9975, backlog?: number): TcpSocket {
   const socket = m.net.stream();

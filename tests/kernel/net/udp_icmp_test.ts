@@ -1,8 +1,9 @@
+import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Task } from "../../../kernel/executor.ts";
-import { bytesOf, codeOf, ip, ONCE, pair, pattern, textOf, World } from "./_world.ts";
+import { bytesOf, codeOf, ip, pair, pattern, textOf, World } from "./_world.ts";
 
-const test = (name: string, fn: () => void) => Deno.test({ name, fn, ignore: !ONCE });
+const test = onceTest;
 
 test("a datagram crosses the wire after ARP, and its answer comes back", () => {
   const { world, a, b } = pair();
