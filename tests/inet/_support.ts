@@ -1,10 +1,4 @@
-/** Tests of the protocols do not depend on the transport: they run once. */
-export const ONCE = Deno.env.get("DENO_CONDITIONS") !== "mmio" && Deno.env.get("CAREFUL") !== "1";
-
-/** A test that runs once. */
-export function once(name: string, fn: () => void): void {
-  Deno.test({ name, ignore: !ONCE, fn });
-}
+export { onceTest as once } from "../support/once.ts";
 
 /** Bytes of hexadecimal digits; blanks do not matter. */
 export function hex(text: string): Uint8Array<ArrayBuffer> {

@@ -35,8 +35,19 @@ export interface Guest {
   stop(): Promise<string>;
 }
 
-/** Boots `app` and waits until it listens. The netdev has one `hostfwd=tcp::0-:9975`. */
-export async function startGuest(app: string[], words: string[]): Promise<Guest> {
+/** A port that nobody has now. */
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+/**
+ * Boots `app` and waits until it listens.
+ *
+ * @param known the host's port, where the netdev names one; otherwise it has one `hostfwd=tcp::0-:9975`.
+ */
+export async function startGuest(app: string[], words: string[], known?: number): Promise<Guest> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", MAIN, ...app, ...words],
     stdin: "null",
@@ -58,7 +69,7 @@ export async function startGuest(app: string[], words: string[]): Promise<Guest>
     return text;
   };
   for (let i = 0; i < 1500 && !ended; i++) {
-    const port = /tcp 127\.0\.0\.1:(\d+) leads to port/.exec(text)?.[1];
+    const port = known ?? /tcp 127\.0\.0\.1:(\d+) leads to port/.exec(text)?.[1];
     if (port !== undefined && /listening on port/i.test(text)) {
       return {
         port: Number(port),

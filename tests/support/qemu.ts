@@ -1,9 +1,9 @@
 /** Whether the tests that need the real QEMU run here, and a kernel session on it. */
-import { TRANSPORT } from "#transport";
 import { parseDescription } from "../../devices/description/mod.ts";
 import { BufferChardev } from "../../devices/host/buffer_chardev.ts";
 import { type QemuHost, QemuPlatform } from "../../devices/qemu/mod.ts";
 import { boot, type Kernel } from "../../kernel/mod.ts";
+import { ONCE } from "./once.ts";
 import { CAREFUL } from "./simulated.ts";
 
 function installed(): boolean {
@@ -25,8 +25,6 @@ if (QEMU_IGNORE) {
 export function qemuTest(name: string, fn: (t: Deno.TestContext) => void | Promise<void>): void {
   Deno.test({ name, ignore: QEMU_IGNORE, fn });
 }
-/** Whether this is the one of the four runs in which tests run that depend on neither transport nor offset. */
-export const ONCE: boolean = TRANSPORT === "pci" && !CAREFUL;
 /** A test that needs QEMU, for what depends on neither transport nor offset: the other runs do not know it. */
 export function qemuTestOnce(name: string, fn: (t: Deno.TestContext) => void | Promise<void>): void {
   if (ONCE) qemuTest(name, fn);

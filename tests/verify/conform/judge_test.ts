@@ -9,7 +9,7 @@ import {
 import { firstDifference, show, without } from "../../../verify/conform/compare.ts";
 import { select } from "../../../verify/conform/check.ts";
 import { KEPT } from "../../../verify/conform/random/mod.ts";
-import { ONCE } from "../../support/qemu.ts";
+import { ONCE } from "../../support/once.ts";
 import { result } from "./_rows.ts";
 
 const once = (name: string, fn: () => void) => ONCE && Deno.test(name, fn);

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { main } from "../../../verify/conform/main.ts";
 import { readConformOptions } from "../../../verify/conform/options.ts";
 import { UsageError } from "../../../devices/description/mod.ts";
-import { ONCE } from "../../support/qemu.ts";
+import { ONCE } from "../../support/once.ts";
 
 const once = (name: string, fn: () => void | Promise<void>) => ONCE && Deno.test(name, fn);
 

@@ -5,7 +5,7 @@ import { MISTAKES } from "../../../verify/conform/planted/mistakes.ts";
 import { TARGETS } from "../../../verify/conform/random/targets.ts";
 import { matching } from "../../../verify/conform/planted/targets.ts";
 import { readShown, Tree } from "../../../verify/conform/planted/tree.ts";
-import { ONCE } from "../../support/qemu.ts";
+import { ONCE } from "../../support/once.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 

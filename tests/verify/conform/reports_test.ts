@@ -9,7 +9,7 @@ import {
   type Report,
   table,
 } from "../../../verify/conform/mod.ts";
-import { ONCE } from "../../support/qemu.ts";
+import { ONCE } from "../../support/once.ts";
 import { result } from "./_rows.ts";
 
 const once = (name: string, fn: () => void) => ONCE && Deno.test(name, fn);
