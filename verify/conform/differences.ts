@@ -127,7 +127,7 @@ export const DIFFERENCES: readonly KeptDifference[] = [
     is: onlyAt(/\.used\.CTRL_RX\.\d+\.len$/),
   },
   {
-    id: "intx-disable-by-byte",
+    id: "intx-disable-in-a-byte",
     checks: ["rng-pci/interrupts/intx-disable-by-byte"],
     programs: "a write to the upper byte of a function's COMMAND register alone",
     simulated: "INTX_DISABLE takes effect",

@@ -7,8 +7,10 @@ import { interruptChecks } from "./interrupts.ts";
 import { legacyChecks } from "./legacy.ts";
 import { mmioChecks } from "./mmio.ts";
 import { msixChecks } from "./msix.ts";
+import { msixRegisterChecks } from "./msix_registers.ts";
 import { negotiationChecks } from "./negotiation.ts";
 import { notifyChecks } from "./notify.ts";
+import { queueLifeChecks } from "./queue_life.ts";
 import { queueChecks } from "./queues.ts";
 import { badQuestions } from "./ring_bad.ts";
 import { basicQuestions } from "./ring_basic.ts";
@@ -30,9 +32,11 @@ export const probeChecks: readonly Check[] = byMachine([
   ]),
   ...negotiationChecks,
   ...queueChecks,
+  ...queueLifeChecks,
   ...notifyChecks,
   ...interruptChecks,
   ...msixChecks,
+  ...msixRegisterChecks,
   ...rngChecks,
   ...mmioChecks,
   ...controlChecks,
