@@ -137,6 +137,7 @@ export const basicQuestions: readonly RingQuestion[] = [
     title: "avail.idx runs over 65535",
     spec: "virtio 1.4, 2.7.6",
     ring: "split",
+    transport: "pci",
     run(front, kind) {
       const p = new RngProbe(front, kind, { size: 1024 });
       for (let round = 0; round < 63; round++) {
