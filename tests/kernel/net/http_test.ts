@@ -1,4 +1,3 @@
-import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -14,8 +13,7 @@ import { sleep, type Task, yieldNow } from "../../../kernel/executor.ts";
 import type { Kernel } from "../../../kernel/kernel.ts";
 import { SocketError, type TcpSocket } from "../../../kernel/net/mod.ts";
 import { bytesOf, ip, type Machine, pair, textOf, type World } from "./_world.ts";
-
-const test = onceTest;
+import { onceTest } from "../../support/once.ts";
 
 /** As much of a kernel as the pages look at. */
 function kernelOf(m: Machine): Kernel {
@@ -89,7 +87,7 @@ function assertQuiet({ world, host, server }: Site): void {
 }
 
 for (const where of ["wire", "loopback"] as const) {
-  test(`GET and HEAD give the same head, one with and one without the body, over ${where}`, () => {
+  onceTest(`GET and HEAD give the same head, one with and one without the body, over ${where}`, () => {
     const s = site({}, {}, where);
     const [head, body] = ask(s, GET("/", CLOSE)).split("\r\n\r\n");
     assertMatch(head, /^HTTP\/1\.1 200 OK\r\n/);
@@ -101,20 +99,23 @@ for (const where of ["wire", "loopback"] as const) {
   });
 }
 
-test("a connection serves one request after the other, also those that came before they were asked for", () => {
-  const s = site();
-  const answers = ask(s, GET("/hello.txt") + GET("/robots.txt") + GET("/nope") + GET("/hello.txt", CLOSE));
-  assertEquals([...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]), ["200", "200", "404", "200"]);
-  assertEquals(answers.split("Hello from the unikernel!").length, 3);
-  assertEquals([s.server.counters.connections, s.server.counters.requests], [1, 4]);
-  assertMatch(
-    ask(s, GET("/hello.txt"), 5e9, GET("/hello.txt", CLOSE)),
-    /keep-alive[\s\S]*close[\s\S]*<end>$/,
-  );
-  assertQuiet(s);
-});
+onceTest(
+  "a connection serves one request after the other, also those that came before they were asked for",
+  () => {
+    const s = site();
+    const answers = ask(s, GET("/hello.txt") + GET("/robots.txt") + GET("/nope") + GET("/hello.txt", CLOSE));
+    assertEquals([...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]), ["200", "200", "404", "200"]);
+    assertEquals(answers.split("Hello from the unikernel!").length, 3);
+    assertEquals([s.server.counters.connections, s.server.counters.requests], [1, 4]);
+    assertMatch(
+      ask(s, GET("/hello.txt"), 5e9, GET("/hello.txt", CLOSE)),
+      /keep-alive[\s\S]*close[\s\S]*<end>$/,
+    );
+    assertQuiet(s);
+  },
+);
 
-test("HTTP/1.0 ends after the answer, unless it asks otherwise", () => {
+onceTest("HTTP/1.0 ends after the answer, unless it asks otherwise", () => {
   const s = site();
   assertMatch(ask(s, "GET /hello.txt HTTP/1.0\r\n\r\n"), /Connection: close[\s\S]*<end>$/);
   const kept = ask(
@@ -124,7 +125,7 @@ test("HTTP/1.0 ends after the answer, unless it asks otherwise", () => {
   assertEquals(kept.split("200 OK").length, 3);
 });
 
-test("what is wrong with a request is said, by its number, and then the connection ends", () => {
+onceTest("what is wrong with a request is said, by its number, and then the connection ends", () => {
   const s = site();
   const cases: [number, string][] = [
     [400, "hello\r\n\r\n"],
@@ -165,7 +166,7 @@ test("what is wrong with a request is said, by its number, and then the connecti
   assertQuiet(s);
 });
 
-test("what is not there, and what may not be done, leave the connection as it is", () => {
+onceTest("what is not there, and what may not be done, leave the connection as it is", () => {
   const s = site();
   for (
     const path of [
@@ -197,34 +198,37 @@ test("what is not there, and what may not be done, leave the connection as it is
   assertEquals(statusOf(ask(s, "GET / HTTP/1.1\nHost: x\nConnection: close\n\n")), 200);
 });
 
-test("bodies: with a length, in chunks with extensions and trailers, in pieces, with 100-continue", () => {
-  const s = site();
-  const post = (fields: string, ...body: (string | number)[]) =>
-    ask(s, `POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n${CLOSE}${fields}\r\n`, ...body);
-  assertMatch(
-    post("Content-Length: 5\r\n", "ab", 1e9, "cde"),
-    /200 OK[\s\S]*text\/x[\s\S]*\r\n\r\nabcde<end>$/,
-  );
-  const chunked = "Transfer-Encoding: chunked\r\n";
-  assertMatch(
-    post(chunked, "3;x=y\r\nabc\r\n", 1e9, "2\r", "\nde\r\n0\r\nTrailer: t\r\n\r\n"),
-    /\r\n\r\nabcde<end>$/,
-  );
-  assertMatch(post(chunked, "0\r\n\r\n"), /Content-Length: 0\r\n/);
-  assertMatch(
-    post("Content-Length: 3\r\nExpect: 100-continue\r\n", 1e9, "abc"),
-    /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK[\s\S]*\r\n\r\nabc<end>$/,
-  );
-  const large = "x".repeat(1 << 20);
-  assertStringIncludes(post(`Content-Length: ${large.length}\r\n`, large), `\r\n\r\n${large}<end>`);
-  assertEquals(
-    statusOf(post(chunked, "fffff\r\n" + "x".repeat(0xfffff) + "\r\nff\r\n" + "y".repeat(255) + "\r\n")),
-    413,
-  );
-  assertQuiet(s);
-});
+onceTest(
+  "bodies: with a length, in chunks with extensions and trailers, in pieces, with 100-continue",
+  () => {
+    const s = site();
+    const post = (fields: string, ...body: (string | number)[]) =>
+      ask(s, `POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n${CLOSE}${fields}\r\n`, ...body);
+    assertMatch(
+      post("Content-Length: 5\r\n", "ab", 1e9, "cde"),
+      /200 OK[\s\S]*text\/x[\s\S]*\r\n\r\nabcde<end>$/,
+    );
+    const chunked = "Transfer-Encoding: chunked\r\n";
+    assertMatch(
+      post(chunked, "3;x=y\r\nabc\r\n", 1e9, "2\r", "\nde\r\n0\r\nTrailer: t\r\n\r\n"),
+      /\r\n\r\nabcde<end>$/,
+    );
+    assertMatch(post(chunked, "0\r\n\r\n"), /Content-Length: 0\r\n/);
+    assertMatch(
+      post("Content-Length: 3\r\nExpect: 100-continue\r\n", 1e9, "abc"),
+      /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK[\s\S]*\r\n\r\nabc<end>$/,
+    );
+    const large = "x".repeat(1 << 20);
+    assertStringIncludes(post(`Content-Length: ${large.length}\r\n`, large), `\r\n\r\n${large}<end>`);
+    assertEquals(
+      statusOf(post(chunked, "fffff\r\n" + "x".repeat(0xfffff) + "\r\nff\r\n" + "y".repeat(255) + "\r\n")),
+      413,
+    );
+    assertQuiet(s);
+  },
+);
 
-test("an ETag that the client has is answered with 304 and no body", () => {
+onceTest("an ETag that the client has is answered with 304 and no body", () => {
   const s = site();
   const etag = /ETag: (".*?")/.exec(ask(s, GET("/hello.txt", CLOSE)))![1];
   const again = ask(s, GET("/hello.txt", `If-None-Match: "other", ${etag}\r\n${CLOSE}`));
@@ -233,30 +237,33 @@ test("an ETag that the client has is answered with 304 and no body", () => {
 });
 
 for (const faults of [{}, { loss: 0.05, duplicate: 0.02, reorder: 0.1 }]) {
-  test(`a large body arrives whole; its SHA-256 is that of its own file; wire: ${JSON.stringify(faults)}`, async () => {
-    const s = site();
-    s.world.faults = faults;
-    const hash = new Sha256();
-    const collected: Uint8Array[] = [];
-    const fetched = s.client.spawn(
-      "wget",
-      fetchUrl(s.client.net, { host: "10.0.0.2", port: 80, target: "/big/2" }, (bytes) => {
-        hash.update(bytes);
-        collected.push(bytes.slice());
-      }),
-    );
-    const { head, length } = s.world.finish(fetched, 3600e9);
-    assertEquals([head.status, length], [200, 2 << 20]);
-    const digest = hash.hex();
-    const whole = new Uint8Array(await new Blob(collected as Uint8Array<ArrayBuffer>[]).arrayBuffer());
-    const official = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
-    assertEquals(digest, Array.from(official, (b) => b.toString(16).padStart(2, "0")).join(""));
-    assertMatch(ask(s, GET("/big/2.sha256", CLOSE)), new RegExp(`\r\n\r\n${digest}  2\n<end>$`));
-    if ("loss" in faults) assert(s.host.stack.tcp.counters.retransmitted > 0);
-  });
+  onceTest(
+    `a large body arrives whole; its SHA-256 is that of its own file; wire: ${JSON.stringify(faults)}`,
+    async () => {
+      const s = site();
+      s.world.faults = faults;
+      const hash = new Sha256();
+      const collected: Uint8Array[] = [];
+      const fetched = s.client.spawn(
+        "wget",
+        fetchUrl(s.client.net, { host: "10.0.0.2", port: 80, target: "/big/2" }, (bytes) => {
+          hash.update(bytes);
+          collected.push(bytes.slice());
+        }),
+      );
+      const { head, length } = s.world.finish(fetched, 3600e9);
+      assertEquals([head.status, length], [200, 2 << 20]);
+      const digest = hash.hex();
+      const whole = new Uint8Array(await new Blob(collected as Uint8Array<ArrayBuffer>[]).arrayBuffer());
+      const official = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
+      assertEquals(digest, Array.from(official, (b) => b.toString(16).padStart(2, "0")).join(""));
+      assertMatch(ask(s, GET("/big/2.sha256", CLOSE)), new RegExp(`\r\n\r\n${digest}  2\n<end>$`));
+      if ("loss" in faults) assert(s.host.stack.tcp.counters.retransmitted > 0);
+    },
+  );
 }
 
-test("two clients that read the same large file at different speeds get the same", () => {
+onceTest("two clients that read the same large file at different speeds get the same", () => {
   const big = new BigFile();
   const run = function* (hash: Sha256, every: number): Task<void> {
     let n = 0;
@@ -279,7 +286,7 @@ test("two clients that read the same large file at different speeds get the same
   assertEquals(new Set(digests).size, 1);
 });
 
-test("SHA-256 is the official one, in whatever pieces", async () => {
+onceTest("SHA-256 is the official one, in whatever pieces", async () => {
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(80)), async (bytes, cuts) => {
       const hash = new Sha256();
@@ -295,7 +302,7 @@ test("SHA-256 is the official one, in whatever pieces", async () => {
   );
 });
 
-test("half a request, a byte now and then, or nothing: the server hangs up at its time", () => {
+onceTest("half a request, a byte now and then, or nothing: the server hangs up at its time", () => {
   const s = site();
   const { world, client } = s;
   const timed = (...pieces: (string | number)[]) => {
@@ -334,7 +341,7 @@ test("half a request, a byte now and then, or nothing: the server hangs up at it
   assertQuiet(s);
 });
 
-test("a client that takes nothing of its answer is hung up on, and others do not wait for it", () => {
+onceTest("a client that takes nothing of its answer is hung up on, and others do not wait for it", () => {
   const s = site();
   const { world, client } = s;
   const stuck: TcpSocket[] = [];
@@ -362,7 +369,7 @@ test("a client that takes nothing of its answer is hung up on, and others do not
   assertQuiet(s);
 });
 
-test("garbage never ends the server, whatever it is", () => {
+onceTest("garbage never ends the server, whatever it is", () => {
   const s = site();
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 3000 }), fc.boolean(), (bytes, isText) => {
@@ -378,7 +385,7 @@ test("garbage never ends the server, whatever it is", () => {
   assertQuiet(s);
 });
 
-test("10,000 clients one after the other, each with a request of its own: no growth", () => {
+onceTest("10,000 clients one after the other, each with a request of its own: no growth", () => {
   const s = site();
   const all = s.client.spawn(
     "clients",
@@ -396,7 +403,7 @@ test("10,000 clients one after the other, each with a request of its own: no gro
   assertQuiet(s);
 });
 
-test("1,000 clients at once; more than the limit are told so; afterwards nothing is left", () => {
+onceTest("1,000 clients at once; more than the limit are told so; afterwards nothing is left", () => {
   const s = site({ connections: 900 });
   const answers = Array.from(
     { length: 1000 },
@@ -410,7 +417,7 @@ test("1,000 clients at once; more than the limit are told so; afterwards nothing
   assertQuiet(s);
 });
 
-test("/metrics are what Prometheus reads, and count what happened", () => {
+onceTest("/metrics are what Prometheus reads, and count what happened", () => {
   const s = site();
   ask(s, GET("/hello.txt", CLOSE));
   const body = ask(s, GET("/metrics", CLOSE)).split("\r\n\r\n")[1].replace("<end>", "");
@@ -430,7 +437,7 @@ test("/metrics are what Prometheus reads, and count what happened", () => {
   assertMatch(body, /^pagurus_tcp_retransmitted_segments_total 0$/m);
 });
 
-test("URLs are taken apart as they should be", () => {
+onceTest("URLs are taken apart as they should be", () => {
   assertEquals(parseUrl("http://10.0.2.2:8000/a?b#c"), { host: "10.0.2.2", port: 8000, target: "/a?b" });
   assertEquals(parseUrl("example.com"), { host: "example.com", port: 80, target: "/" });
   for (const bad of ["", "ftp://x/", "http://", "http://x:0/", "http://x:99999/", "http://a b/"]) {
@@ -438,44 +445,50 @@ test("URLs are taken apart as they should be", () => {
   }
 });
 
-test("the client takes chunks, a length, or the end of the connection, and says what makes no sense", () => {
-  const { world, a, b } = pair();
-  const listener = b.net.stream();
-  listener.bind({ address: 0, port: 80 });
-  listener.listen();
-  const fetchOf = (...answer: string[]) => {
-    b.spawn(
-      "server",
-      (function* (): Task<void> {
-        const socket = yield* listener.accept();
-        yield* socket.recv(new Uint8Array(1000));
-        for (const piece of answer) {
-          yield* socket.send(bytesOf(piece));
-          yield* sleep(b.executor, 1e6);
-        }
-        socket.shutdown("SHUT_WR");
-        yield* socket.recv(new Uint8Array(1000));
-        socket.close();
-      })(),
+onceTest(
+  "the client takes chunks, a length, or the end of the connection, and says what makes no sense",
+  () => {
+    const { world, a, b } = pair();
+    const listener = b.net.stream();
+    listener.bind({ address: 0, port: 80 });
+    listener.listen();
+    const fetchOf = (...answer: string[]) => {
+      b.spawn(
+        "server",
+        (function* (): Task<void> {
+          const socket = yield* listener.accept();
+          yield* socket.recv(new Uint8Array(1000));
+          for (const piece of answer) {
+            yield* socket.send(bytesOf(piece));
+            yield* sleep(b.executor, 1e6);
+          }
+          socket.shutdown("SHUT_WR");
+          yield* socket.recv(new Uint8Array(1000));
+          socket.close();
+        })(),
+      );
+      let text = "";
+      const url = { host: "10.0.0.2", port: 80, target: "/" };
+      const task = a.spawn("wget", fetchUrl(a.net, url, (bytes) => void (text += textOf(bytes))));
+      try {
+        const { head } = world.finish(task);
+        return `${head.status} ${text}`;
+      } catch (error) {
+        return `${(error as Error).name}`;
+      }
+    };
+    assertEquals(fetchOf("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), "200 abc");
+    assertEquals(
+      fetchOf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n"),
+      "200 abc",
     );
-    let text = "";
-    const url = { host: "10.0.0.2", port: 80, target: "/" };
-    const task = a.spawn("wget", fetchUrl(a.net, url, (bytes) => void (text += textOf(bytes))));
-    try {
-      const { head } = world.finish(task);
-      return `${head.status} ${text}`;
-    } catch (error) {
-      return `${(error as Error).name}`;
-    }
-  };
-  assertEquals(fetchOf("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), "200 abc");
-  assertEquals(
-    fetchOf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n"),
-    "200 abc",
-  );
-  assertEquals(fetchOf("HTTP/1.0 200 OK\r\n\r\n", "ab", "c"), "200 abc");
-  assertEquals(fetchOf("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"), "404 ");
-  assertEquals(fetchOf("220 smtp ready\r\n\r\n"), "HttpError");
-  assertEquals(fetchOf("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), "HttpError");
-  assertEquals(fetchOf(""), "HttpError");
-});
+    assertEquals(fetchOf("HTTP/1.0 200 OK\r\n\r\n", "ab", "c"), "200 abc");
+    assertEquals(
+      fetchOf("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"),
+      "404 ",
+    );
+    assertEquals(fetchOf("220 smtp ready\r\n\r\n"), "HttpError");
+    assertEquals(fetchOf("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), "HttpError");
+    assertEquals(fetchOf(""), "HttpError");
+  },
+);

@@ -1,4 +1,3 @@
-import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Task } from "../../../kernel/executor.ts";
 import { SocketError } from "../../../kernel/net/errors.ts";
@@ -6,8 +5,7 @@ import { poll } from "../../../kernel/net/poll.ts";
 import { POLLHUP, POLLIN, POLLOUT } from "../../../kernel/net/socket.ts";
 import type { TcpSocket } from "../../../kernel/net/tcp_socket.ts";
 import { bytesOf, codeOf, ip, type Machine, pair, pattern, textOf, World } from "./_world.ts";
-
-const test = onceTest;
+import { onceTest } from "../../support/once.ts";
 
 function listenOn(m: Machine, port = 9975, backlog?: number): TcpSocket {
   const socket = m.net.stream();
@@ -68,7 +66,7 @@ for (
     "10.0.0.1",
   ]]
 ) {
-  test(`a stream goes there and back over ${where}, and everything is closed after it`, () => {
+  onceTest(`a stream goes there and back over ${where}, and everything is closed after it`, () => {
     const { world, a, b } = pair({ tcp: { timeWait: 1e9 } });
     const server = address === "10.0.0.2" ? b : a;
     server.spawn("server", echoServer(server, listenOn(server)));
@@ -85,18 +83,21 @@ for (
 }
 
 for (const fillsChecksums of [false, true]) {
-  test(`a bad wire: loss, duplication, reordering, damage; checksums by the card: ${fillsChecksums}`, () => {
-    const { world, a, b } = pair({ fillsChecksums, room: 8, tcp: { timeWait: 1e9 } }, 7);
-    world.faults = { loss: 0.05, duplicate: 0.03, reorder: 0.1, corrupt: 0.01 };
-    b.spawn("server", echoServer(b, listenOn(b)));
-    const bytes = pattern(400_000);
-    assertEquals(world.finish(a.spawn("client", exchange(a, "10.0.0.2", bytes)), 3600e9), bytes);
-    assert(a.stack.tcp.counters.retransmitted + b.stack.tcp.counters.retransmitted > 10);
-    assert(a.stack.tcp.counters.badChecksum + b.stack.tcp.counters.badChecksum > 0);
-  });
+  onceTest(
+    `a bad wire: loss, duplication, reordering, damage; checksums by the card: ${fillsChecksums}`,
+    () => {
+      const { world, a, b } = pair({ fillsChecksums, room: 8, tcp: { timeWait: 1e9 } }, 7);
+      world.faults = { loss: 0.05, duplicate: 0.03, reorder: 0.1, corrupt: 0.01 };
+      b.spawn("server", echoServer(b, listenOn(b)));
+      const bytes = pattern(400_000);
+      assertEquals(world.finish(a.spawn("client", exchange(a, "10.0.0.2", bytes)), 3600e9), bytes);
+      assert(a.stack.tcp.counters.retransmitted + b.stack.tcp.counters.retransmitted > 10);
+      assert(a.stack.tcp.counters.badChecksum + b.stack.tcp.counters.badChecksum > 0);
+    },
+  );
 }
 
-test("a card that takes one frame at a time costs time, and no retransmission", () => {
+onceTest("a card that takes one frame at a time costs time, and no retransmission", () => {
   const { world, a, b } = pair({ room: 1 });
   b.spawn("server", echoServer(b, listenOn(b)));
   const bytes = pattern(500_000);
@@ -106,7 +107,7 @@ test("a card that takes one frame at a time costs time, and no retransmission", 
   assertEquals(b.stack.tcp.counters.retransmitted, 0);
 });
 
-test("a reader that does not read stops the writer; nothing grows, and nothing is lost", () => {
+onceTest("a reader that does not read stops the writer; nothing grows, and nothing is lost", () => {
   const { world, a, b } = pair({ tcp: { receiveBuffer: 20_000, sendBuffer: 30_000 } });
   const server = listenOn(b);
   const bytes = pattern(1_000_000);
@@ -126,20 +127,23 @@ test("a reader that does not read stops the writer; nothing grows, and nothing i
   assertEquals(world.finish(b.spawn("reader", readAll(accepted))), bytes);
 });
 
-test("connection refused, nobody there, no way: ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, ENETUNREACH", () => {
-  const { world, a } = pair({ tcp: { connectTimeout: 5e9 } });
-  const connect = (address: string) =>
-    codeOf(() => world.finish(a.spawn("c", a.net.stream().connect({ address: ip(address), port: 5 }))));
-  assertEquals(connect("10.0.0.2"), "ECONNREFUSED");
-  assertEquals(connect("127.0.0.1"), "ECONNREFUSED");
-  assert(["EHOSTUNREACH", "ETIMEDOUT"].includes(connect("10.0.0.9")));
-  assertEquals(connect("10.9.9.9"), "ENETUNREACH");
-  assertEquals(connect("10.0.0.255"), "ENETUNREACH");
-  world.filter = () => false;
-  assertEquals(connect("10.0.0.2"), "ETIMEDOUT");
-});
+onceTest(
+  "connection refused, nobody there, no way: ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, ENETUNREACH",
+  () => {
+    const { world, a } = pair({ tcp: { connectTimeout: 5e9 } });
+    const connect = (address: string) =>
+      codeOf(() => world.finish(a.spawn("c", a.net.stream().connect({ address: ip(address), port: 5 }))));
+    assertEquals(connect("10.0.0.2"), "ECONNREFUSED");
+    assertEquals(connect("127.0.0.1"), "ECONNREFUSED");
+    assert(["EHOSTUNREACH", "ETIMEDOUT"].includes(connect("10.0.0.9")));
+    assertEquals(connect("10.9.9.9"), "ENETUNREACH");
+    assertEquals(connect("10.0.0.255"), "ENETUNREACH");
+    world.filter = () => false;
+    assertEquals(connect("10.0.0.2"), "ETIMEDOUT");
+  },
+);
 
-test("a reset by the peer is told once, after what had arrived; then the end", () => {
+onceTest("a reset by the peer is told once, after what had arrived; then the end", () => {
   const { world, a, b } = pair();
   const server = listenOn(b);
   const client = a.net.stream();
@@ -159,7 +163,7 @@ test("a reset by the peer is told once, after what had arrived; then the end", (
   assertEquals(codeOf(() => world.finish(a.spawn("send", client.send(buffer)))), "EPIPE");
 });
 
-test("half-close: one side ends, the other goes on; then EPIPE and 0", () => {
+onceTest("half-close: one side ends, the other goes on; then EPIPE and 0", () => {
   const { world, a, b } = pair();
   const server = listenOn(b);
   const client = a.net.stream();
@@ -177,7 +181,7 @@ test("half-close: one side ends, the other goes on; then EPIPE and 0", () => {
   assertEquals(codeOf(() => world.finish(a.spawn("recv", client.recv(buffer)))), "EBADF");
 });
 
-test("non-blocking sockets and poll: EINPROGRESS, EAGAIN, events by name", () => {
+onceTest("non-blocking sockets and poll: EINPROGRESS, EAGAIN, events by name", () => {
   const { world, a, b } = pair();
   const server = listenOn(b);
   server.nonBlocking = true;
@@ -214,7 +218,7 @@ test("non-blocking sockets and poll: EINPROGRESS, EAGAIN, events by name", () =>
   assert((waitFor(a, client, POLLIN) & (POLLIN | POLLHUP)) !== 0);
 });
 
-test("timeouts: SO_RCVTIMEO gives EAGAIN at its time, and what comes later is still received", () => {
+onceTest("timeouts: SO_RCVTIMEO gives EAGAIN at its time, and what comes later is still received", () => {
   const { world, a, b } = pair();
   const server = listenOn(b);
   const client = a.net.stream();
@@ -229,7 +233,7 @@ test("timeouts: SO_RCVTIMEO gives EAGAIN at its time, and what comes later is st
   assertEquals(world.finish(late), 4);
 });
 
-test("names and states: bind, listen, getsockname, getpeername, EADDRINUSE and SO_REUSEADDR", () => {
+onceTest("names and states: bind, listen, getsockname, getpeername, EADDRINUSE and SO_REUSEADDR", () => {
   const { world, a, b } = pair({ tcp: { timeWait: 60e9 } });
   const server = listenOn(b, 80);
   assertEquals(codeOf(() => b.net.stream().bind({ address: 0, port: 80 })), "EADDRINUSE");
@@ -258,7 +262,7 @@ test("names and states: bind, listen, getsockname, getpeername, EADDRINUSE and S
   assertEquals(codeOf(() => again.setsockopt("SO_RCVTIMEO", -1)), "EINVAL");
 });
 
-test("10,000 connections one after the other leave nothing behind", () => {
+onceTest("10,000 connections one after the other leave nothing behind", () => {
   const { world, a, b } = pair({ tcp: { timeWait: 1e9 } });
   b.spawn("server", echoServer(b, listenOn(b)));
   const all = a.spawn(
@@ -282,7 +286,7 @@ test("10,000 connections one after the other leave nothing behind", () => {
   assertEquals(b.executor.tasks().map((t) => t.name).sort(), ["net", "server"]);
 });
 
-test("1,000 connections at once, each with its own answer, leave nothing behind", () => {
+onceTest("1,000 connections at once, each with its own answer, leave nothing behind", () => {
   const { world, a, b } = pair({ tcp: { timeWait: 1e9 }, room: 64 });
   b.spawn("server", echoServer(b, listenOn(b, 9975, 2000)));
   let open = 0, most = 0, good = 0;
@@ -309,7 +313,7 @@ test("1,000 connections at once, each with its own answer, leave nothing behind"
   assertEquals(b.net.sockets.size, 1);
 });
 
-test("loopback works on a machine without any card", () => {
+onceTest("loopback works on a machine without any card", () => {
   const world = new World();
   const a = world.machine("a", { lonely: true, tcp: { timeWait: 1e9 } });
   a.spawn("server", echoServer(a, listenOn(a)));
@@ -323,7 +327,7 @@ test("loopback works on a machine without any card", () => {
   );
 });
 
-test("the same seed gives the same frames, byte for byte; another seed others", () => {
+onceTest("the same seed gives the same frames, byte for byte; another seed others", () => {
   const run = (seed: number) => {
     const { world, a, b } = pair({}, seed);
     world.faults = { loss: 0.1, reorder: 0.2 };

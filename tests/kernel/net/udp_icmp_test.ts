@@ -1,11 +1,9 @@
-import { onceTest } from "../../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Task } from "../../../kernel/executor.ts";
 import { bytesOf, codeOf, ip, pair, pattern, textOf, World } from "./_world.ts";
+import { onceTest } from "../../support/once.ts";
 
-const test = onceTest;
-
-test("a datagram crosses the wire after ARP, and its answer comes back", () => {
+onceTest("a datagram crosses the wire after ARP, and its answer comes back", () => {
   const { world, a, b } = pair();
   const server = b.spawn(
     "server",
@@ -36,38 +34,41 @@ test("a datagram crosses the wire after ARP, and its answer comes back", () => {
 });
 
 for (const fillsChecksums of [false, true]) {
-  test(`datagrams of all sizes arrive whole, in fragments where they must; checksums by the card: ${fillsChecksums}`, () => {
-    const { world, a, b } = pair({ fillsChecksums });
-    const sizes = [0, 1, 2, 1471, 1472, 1473, 4000, 65507];
-    const receiver = b.spawn(
-      "receiver",
-      (function* (): Task<void> {
-        const socket = b.net.dgram();
-        socket.bind({ address: 0, port: 7 });
-        const buffer = new Uint8Array(65536);
-        for (const size of sizes) {
-          const { length, truncated } = yield* socket.recvfrom(buffer);
-          assert(!truncated);
-          assertEquals(buffer.subarray(0, length), pattern(size, size));
-        }
-      })(),
-    );
-    a.spawn(
-      "sender",
-      (function* (): Task<void> {
-        const socket = a.net.dgram();
-        for (const size of sizes) {
-          yield* socket.sendto(pattern(size, size), { address: ip("10.0.0.2"), port: 7 });
-        }
-      })(),
-    );
-    world.finish(receiver);
-    assertEquals(b.stack.input.reassembler.counters.completed, 3);
-    assertEquals(b.stack.input.reassembler.bytes, 0);
-  });
+  onceTest(
+    `datagrams of all sizes arrive whole, in fragments where they must; checksums by the card: ${fillsChecksums}`,
+    () => {
+      const { world, a, b } = pair({ fillsChecksums });
+      const sizes = [0, 1, 2, 1471, 1472, 1473, 4000, 65507];
+      const receiver = b.spawn(
+        "receiver",
+        (function* (): Task<void> {
+          const socket = b.net.dgram();
+          socket.bind({ address: 0, port: 7 });
+          const buffer = new Uint8Array(65536);
+          for (const size of sizes) {
+            const { length, truncated } = yield* socket.recvfrom(buffer);
+            assert(!truncated);
+            assertEquals(buffer.subarray(0, length), pattern(size, size));
+          }
+        })(),
+      );
+      a.spawn(
+        "sender",
+        (function* (): Task<void> {
+          const socket = a.net.dgram();
+          for (const size of sizes) {
+            yield* socket.sendto(pattern(size, size), { address: ip("10.0.0.2"), port: 7 });
+          }
+        })(),
+      );
+      world.finish(receiver);
+      assertEquals(b.stack.input.reassembler.counters.completed, 3);
+      assertEquals(b.stack.input.reassembler.bytes, 0);
+    },
+  );
 }
 
-test("a card that takes one frame at a time loses no datagram: the sender waits", () => {
+onceTest("a card that takes one frame at a time loses no datagram: the sender waits", () => {
   const { world, a, b } = pair({ room: 1 });
   const count = 3000;
   const receiver = b.spawn(
@@ -102,7 +103,7 @@ test("a card that takes one frame at a time loses no datagram: the sender waits"
   assert(a.card.refusals > 10, "the card was never full: this test shows nothing");
 });
 
-test("a full socket buffer drops datagrams and counts them; what is there stays", () => {
+onceTest("a full socket buffer drops datagrams and counts them; what is there stays", () => {
   const { world, a, b } = pair();
   const socket = b.net.dgram();
   socket.bind({ address: 0, port: 7 });
@@ -131,23 +132,26 @@ test("a full socket buffer drops datagrams and counts them; what is there stays"
   assertEquals(codeOf(() => world.finish(b.spawn("recv", socket.recv(buffer)))), "EAGAIN");
 });
 
-test("a port that nobody has: a connected socket hears ECONNREFUSED, over the wire and over loopback", () => {
-  const { world, a } = pair();
-  for (const address of ["10.0.0.2", "127.0.0.1", "10.0.0.1"]) {
-    const asked = a.spawn(
-      "client",
-      (function* (): Task<void> {
-        const socket = a.net.dgram();
-        socket.connect({ address: ip(address), port: 9 });
-        yield* socket.send(bytesOf("x"));
-        yield* socket.recv(new Uint8Array(10));
-      })(),
-    );
-    assertEquals(codeOf(() => world.finish(asked)), "ECONNREFUSED", address);
-  }
-});
+onceTest(
+  "a port that nobody has: a connected socket hears ECONNREFUSED, over the wire and over loopback",
+  () => {
+    const { world, a } = pair();
+    for (const address of ["10.0.0.2", "127.0.0.1", "10.0.0.1"]) {
+      const asked = a.spawn(
+        "client",
+        (function* (): Task<void> {
+          const socket = a.net.dgram();
+          socket.connect({ address: ip(address), port: 9 });
+          yield* socket.send(bytesOf("x"));
+          yield* socket.recv(new Uint8Array(10));
+        })(),
+      );
+      assertEquals(codeOf(() => world.finish(asked)), "ECONNREFUSED", address);
+    }
+  },
+);
 
-test("errors of datagram sockets have POSIX's names", () => {
+onceTest("errors of datagram sockets have POSIX's names", () => {
   const { world, a } = pair();
   const socket = a.net.dgram();
   const send = (bytes: Uint8Array, address: string, port: number) =>
@@ -171,28 +175,31 @@ test("errors of datagram sockets have POSIX's names", () => {
   assertEquals(codeOf(() => other.setsockopt("SO_RCVBUF", 1)), "EBADF");
 });
 
-test("nobody answers ARP: the sender hears EHOSTUNREACH after three requests, and nothing is kept", () => {
-  const { world, a } = pair();
-  a.card.keep = true;
-  world.pass(5e9);
-  a.card.sent.length = 0;
-  const asked = a.spawn(
-    "client",
-    (function* (): Task<void> {
-      const socket = a.net.dgram();
-      socket.connect({ address: ip("10.0.0.77"), port: 9 });
-      yield* socket.send(bytesOf("x"));
-      yield* socket.recv(new Uint8Array(10));
-    })(),
-  );
-  const begin = world.now;
-  assertEquals(codeOf(() => world.finish(asked)), "EHOSTUNREACH");
-  assertEquals(world.now - begin, 3e9);
-  assertEquals(a.card.sent.length, 3);
-  assertEquals([...a.stack.arps.values()][0].neighbors.list(world.now).length, 0);
-});
+onceTest(
+  "nobody answers ARP: the sender hears EHOSTUNREACH after three requests, and nothing is kept",
+  () => {
+    const { world, a } = pair();
+    a.card.keep = true;
+    world.pass(5e9);
+    a.card.sent.length = 0;
+    const asked = a.spawn(
+      "client",
+      (function* (): Task<void> {
+        const socket = a.net.dgram();
+        socket.connect({ address: ip("10.0.0.77"), port: 9 });
+        yield* socket.send(bytesOf("x"));
+        yield* socket.recv(new Uint8Array(10));
+      })(),
+    );
+    const begin = world.now;
+    assertEquals(codeOf(() => world.finish(asked)), "EHOSTUNREACH");
+    assertEquals(world.now - begin, 3e9);
+    assertEquals(a.card.sent.length, 3);
+    assertEquals([...a.stack.arps.values()][0].neighbors.list(world.now).length, 0);
+  },
+);
 
-test("broadcasts reach all who listen, and nobody answers them with an error", () => {
+onceTest("broadcasts reach all who listen, and nobody answers them with an error", () => {
   const world = new World();
   const [a, b, c] = ["a", "b", "c"].map((n, i) => world.machine(n, { address: `10.0.0.${i + 1}/24` }));
   const got: string[] = [];
@@ -223,7 +230,7 @@ test("broadcasts reach all who listen, and nobody answers them with an error", (
   assertEquals(icmp.length, 0);
 });
 
-test("ping: an echo is answered with what was sent, small or in fragments; over loopback, too", () => {
+onceTest("ping: an echo is answered with what was sent, small or in fragments; over loopback, too", () => {
   const { world, a } = pair();
   for (
     const [address, size] of [["10.0.0.2", 56], ["10.0.0.2", 20_000], ["127.0.0.1", 56], [
@@ -247,7 +254,7 @@ test("ping: an echo is answered with what was sent, small or in fragments; over 
   }
 });
 
-test("ICMP errors are limited, and never sent about ICMP errors or groups", () => {
+onceTest("ICMP errors are limited, and never sent about ICMP errors or groups", () => {
   const { world, a, b } = pair();
   b.card.keep = true;
   const flood = a.spawn(
@@ -264,7 +271,7 @@ test("ICMP errors are limited, and never sent about ICMP errors or groups", () =
   assert(errorsOut >= 50 && errorsOut < 100, `${errorsOut}`);
 });
 
-test("garbage of every kind is dropped, and the stack goes on", () => {
+onceTest("garbage of every kind is dropped, and the stack goes on", () => {
   const { world, a, b } = pair();
   const socket = b.net.dgram();
   socket.bind({ address: 0, port: 7 });
