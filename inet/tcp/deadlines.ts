@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { pushTimer } from "./lifecycle.ts";
+import { after } from "./seq.ts";
 
 /** The least wait for a tail probe, in nanoseconds: less than a busy peer takes to answer is a probe too many. */
 const LEAST_PROBE = 2e6;
@@ -42,7 +43,12 @@ export function armPersist(c: Connection): void {
 /** RFC 8985, 7.2: if nothing is heard for two round trips, the end of the flight may be lost. */
 function armTail(c: Connection): void {
   const { segments, core, rtt } = c;
-  if (!c.sackAllowed || c.tailOut || c.recovery !== "none" || segments.lost > 0 || segments.sackedCount > 0) {
+  // Beyond the window nothing can be expected to arrive.
+  const useless = !c.sackAllowed || c.tailOut || c.recovery !== "none" || segments.lost > 0 ||
+    segments.sackedCount > 0 ||
+    after(c.nxt, (c.una + c.window) | 0);
+  if (useless) {
+    if (c.probeIsTail) c.probeAt = Infinity;
     return;
   }
   let wait = FIRST_PROBE;

@@ -75,8 +75,10 @@ function byCount(c: Connection): void {
  */
 export function control(c: Connection, acked: number, arrived: number, flight: number): void {
   const { segments, congestion, core } = c;
+  let left = false;
   if (c.recovery !== "none" && !before(c.una, c.recoverAt)) {
-    if (c.recovery === "fast") congestion.leave();
+    left = c.recovery === "fast";
+    if (left) congestion.leave();
     c.recovery = "none";
     c.duplicateAcks = 0;
   }
@@ -88,7 +90,7 @@ export function control(c: Connection, acked: number, arrived: number, flight: n
     core.counters.recoveries++;
   }
   if (c.recovery === "fast") congestion.reduce(arrived, c.pipe);
-  else if (acked > 0) {
+  else if (acked > 0 && !left) {
     const slow = congestion.window < congestion.threshold;
     // A window that was not used says nothing about the path.
     if (slow ? 2 * flight > congestion.window : flight + c.mss > congestion.window) congestion.grow(acked);

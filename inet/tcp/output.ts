@@ -115,7 +115,7 @@ function sendNew(c: Connection, probe: boolean, extra: number): Step {
   const start = c.nxt;
   c.nxt = (start + length + (fin ? 1 : 0)) | 0;
   if (fin) c.finSent = true;
-  if (length < mss) c.smallEnd = c.nxt;
+  if (length < mss && !probe) c.smallEnd = c.nxt;
   segments.push(start, c.nxt, core.now);
   if (c.recovery === "fast") congestion.out(length);
   armAfterSending(c);
