@@ -14,7 +14,6 @@ const COMMON = "-display none -serial stdio -smp 1 -m 1024M -global virtio-mmio.
   "-device isa-debug-exit,iobase=0xf4,iosize=0x04";
 const MICROVM = "-M microvm,x-option-roms=off,pit=off,pic=off,rtc=on,auto-kernel-cmdline=off,acpi=off " +
   "-nodefaults -no-user-config";
-/** These rows run once for each transport. */
 /** The lines are what counts here, not the offset. */
 const RUNS = Deno.env.get("CAREFUL") !== "1";
 

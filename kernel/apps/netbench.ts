@@ -15,7 +15,8 @@ import {
 const CHUNK = 65_536, MIB = 2 ** 20;
 /** Round trips that are timed, and bytes of each. */
 const TRIPS = 1000, TRIP_SIZE = 64;
-const DATAGRAM = 1024, PATIENCE = 10e9, UDP_PATIENCE = 0.5e9;
+/** Datagrams under way: no more than cards have buffers. */
+const WINDOW = 64, DATAGRAM = 1024, PATIENCE = 10e9, UDP_PATIENCE = 0.5e9;
 /** The first byte that a client sends says what it wants. */
 const SINK = 0x53, SOURCE = 0x4f, ECHO = 0x45;
 
@@ -165,24 +166,18 @@ function* udpClient(kernel: Kernel, to: To, size: number, out: Out): Task<void> 
   }
   out(`udp round trips, ${TRIP_SIZE} bytes: ${spread(times)}, ${TRIPS - times.length} lost`);
   const count = Math.ceil(size / DATAGRAM), start = executor.now();
-  let back = 0, last = start;
-  const reader = executor.spawn(
-    "netbench reader",
-    (function* (): Task<void> {
-      while (back < count && (yield* got())) {
-        back++;
-        last = executor.now();
-      }
-    })(),
-  );
-  for (let i = 0; i < count; i++) yield* socket.send(buffer);
-  yield* reader.join();
+  let sent = 0, back = 0, under = 0, last = start;
+  while (back < count && (sent < count || under > 0)) {
+    for (; under < WINDOW && sent < count; sent++, under++) yield* socket.send(buffer);
+    if (yield* got()) {
+      back++;
+      under--;
+      last = executor.now();
+    } else under = 0;
+  }
   socket.close();
-  out(
-    `udp there and back, ${DATAGRAM} bytes: ${rate(back * DATAGRAM, last - start)}, ${
-      count - back
-    } of ${count} lost`,
-  );
+  const lost = `${count - back} of ${count} lost`;
+  out(`udp there and back, ${DATAGRAM} bytes: ${rate(back * DATAGRAM, last - start)}, ${lost}`);
 
   function* got(): Task<boolean> {
     try {
