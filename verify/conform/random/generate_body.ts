@@ -110,6 +110,8 @@ function busMaster(d: Driver): void {
 }
 function intxDisable(d: Driver): void {
   const { dice } = d;
-  d.write("cfg", 4, 2, dice.pick([0x407, 7]));
+  // QEMU 7.2 overlooks the bit in a byte of its own.
+  if (dice.chance(0.15)) d.write("cfg", 5, 1, 4);
+  else d.write("cfg", 4, 2, dice.pick([0x407, 7]));
   if (dice.chance(0.5)) d.read("cfg", 4, 4);
 }

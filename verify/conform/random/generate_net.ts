@@ -38,7 +38,7 @@ export function frameIn(d: Driver): void {
     [10, () => dice.int(14, 64)],
     [5, () => dice.int(65, 300)],
     [2, () => dice.int(1, 13)],
-    [1, () => dice.int(301, 1514)],
+    [1, () => dice.int(301, 600)],
   ])();
   const frame = Uint8Array.from({ length }, () => dice.int(1, 255));
   frame.set(Uint8Array.fromHex(dice.pick(ADDRESSES)).subarray(0, length));

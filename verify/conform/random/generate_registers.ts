@@ -123,7 +123,6 @@ function straySpace(d: Driver): void {
     [0x04, 2, dice.pick([7, 3, 0x407, 0x403, 6, 2, 5, 0, 0xffff])],
     [0x04, 2, 7],
     [0x04, 1, dice.pick([7, 3])],
-    [0x05, 1, dice.pick([0, 4])],
     [0x0c, 1, dice.u32()],
     [0x3c, 1, dice.u32()],
     [0x3d, 1, 2],
