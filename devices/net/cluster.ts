@@ -63,20 +63,23 @@ export class Cluster {
     this.settle();
   }
 
-  /** When all wait: lets the one that is first go on. Events of its devices need no guest unless they raise an interrupt. */
+  /**
+   * When all wait: lets the one that is first go on. Events of its devices need no guest unless they raise an interrupt;
+   * those of one time are looked through in one go, for a frame reaches all machines of a hub at once.
+   */
   settle(): void {
+    const { members } = this;
     for (;;) {
-      let first: Member | undefined, least = Infinity;
-      for (const member of this.members) {
+      let least = Infinity;
+      for (const member of members) {
         if (!member.waiting) return;
-        const due = member.due();
-        if (due >= least) continue;
-        first = member;
-        least = due;
+        least = Math.min(least, member.due());
       }
-      if (first === undefined) return this.giveUp();
+      if (least === Infinity) return this.giveUp();
       this.stuck = false;
-      if (first.runEvents(least)) return first.resume();
+      for (const member of members) {
+        if (member.due() === least && member.runEvents(least)) return member.resume();
+      }
     }
   }
 

@@ -7,8 +7,9 @@ const POOL = 256, BUFFER = 1536;
 
 /** A frame on its way, shared by the ports that it goes to. */
 interface Parcel {
+  /** The buffer, and the part of it that is the frame. */
   bytes: Uint8Array;
-  length: number;
+  frame: Uint8Array;
   /** Ports that still need it. */
   users: number;
 }
@@ -53,14 +54,17 @@ export class Hub {
 
   /** Gives a frame to all ports but `from`. */
   flood(from: HubPort, frame: Uint8Array, sent: number): void {
-    const parcel = this.pool.pop() ?? { bytes: new Uint8Array(BUFFER), length: 0, users: 0 };
+    const parcel = this.pool.pop() ?? newParcel();
     if (parcel.bytes.length < frame.length) parcel.bytes = new Uint8Array(frame.length);
     parcel.bytes.set(frame);
-    parcel.length = frame.length;
+    if (parcel.frame.length !== frame.length || parcel.frame.buffer !== parcel.bytes.buffer) {
+      parcel.frame = parcel.bytes.subarray(0, frame.length);
+    }
     parcel.users = 1;
+    const due = sent + this.delay;
     for (const port of this.ports) {
       if (port === from) continue;
-      if (port.arrive(parcel, sent + this.delay)) parcel.users++;
+      if (port.arrive(parcel, due)) parcel.users++;
       else this.dropped++;
     }
     this.release(parcel);
@@ -71,12 +75,19 @@ export class Hub {
   }
 }
 
+function newParcel(): Parcel {
+  const bytes = new Uint8Array(BUFFER);
+  return { bytes, frame: bytes, users: 0 };
+}
+
 /** One port of a {@link Hub}: the back end of a card, or the place of another back end. */
 export class HubPort implements NetBackend {
   private frontend: NetFrontend | undefined;
   private clock: NetClock | undefined;
   /** Frames that are on their way here, or here and were not taken: first come, first served. */
-  private readonly parcels: { parcel: Parcel; at: number }[] = [];
+  private readonly parcels: Parcel[] = [];
+  /** When each of them is here. */
+  private readonly times: number[] = [];
   /** When {@link HubPort.flush} is scheduled. */
   private wakes: number | undefined;
   private readonly never: Promise<void> = new Promise(() => {});
@@ -123,12 +134,18 @@ export class HubPort implements NetBackend {
    * the one that is ahead may have sent first. False: there is no room.
    */
   arrive(parcel: Parcel, at: number): boolean {
-    const { parcels } = this;
+    const { parcels, times } = this;
     if (this.frontend === undefined || parcels.length >= PORT_QUEUE) return false;
     const due = Math.max(at, this.now());
-    let i = parcels.length;
-    while (i > 0 && parcels[i - 1].at > due) i--;
-    parcels.splice(i, 0, { parcel, at: due });
+    let i = times.length;
+    while (i > 0 && times[i - 1] > due) i--;
+    if (i === times.length) {
+      parcels.push(parcel);
+      times.push(due);
+    } else {
+      parcels.splice(i, 0, parcel);
+      times.splice(i, 0, due);
+    }
     this.schedule();
     return true;
   }
@@ -158,20 +175,26 @@ export class HubPort implements NetBackend {
 
   /** Hands over what is here, until one is not taken. */
   private flush(): void {
+    const { parcels, times, hub } = this, frontend = this.frontend!;
     const now = this.now();
-    while (this.parcels.length > 0 && this.parcels[0].at <= now) {
-      const { parcel } = this.parcels[0];
-      const frontend = this.frontend!;
-      if (!frontend.canReceive() || !frontend.receive(parcel.bytes.subarray(0, parcel.length))) return;
-      this.parcels.shift();
-      this.hub.release(parcel);
+    let done = 0;
+    while (done < times.length && times[done] <= now) {
+      if (!frontend.canReceive() || !frontend.receive(parcels[done].frame)) break;
+      hub.release(parcels[done++]);
     }
-    this.schedule();
+    if (done === 1) {
+      parcels.shift();
+      times.shift();
+    } else if (done > 1) {
+      parcels.splice(0, done);
+      times.splice(0, done);
+    }
+    if (times.length > 0 && times[0] > now) this.schedule();
   }
   /** Frames that are here and were refused wait for {@link HubPort.acceptInput}; only those under way need a time. */
   private schedule(): void {
-    if (this.parcels.length === 0 || this.clock === undefined) return;
-    const { at } = this.parcels[0];
+    if (this.clock === undefined) return;
+    const at = this.times[0];
     if (this.wakes !== undefined && this.wakes <= at) return;
     this.wakes = at;
     this.clock.schedule(Math.max(0, at - this.now()), () => {
