@@ -105,6 +105,9 @@ export class VirtioSerial extends VirtioDevice {
   }
 
   protected override onNotify(index: number): void {
+    // QEMU's main loop asks for room for input before it sees to queues, and so finds a broken ring first.
+    for (const port of this.ports) if (port.chardev !== undefined) this.canReceive(port);
+    if (this.broken) return;
     if (index === ConsoleQueue.CTRL_TRANSMIT) return this.control();
     if (index === ConsoleQueue.CTRL_RECEIVE) return;
     const port = this.ports.find((p) => p.receiveQueue === index || p.transmitQueue === index);

@@ -79,9 +79,11 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.deviceView = device.view;
     this.device = device.offset;
     this.deviceAddr = cfg.device;
-    this.lastAvail = state.lastAvail % cfg.size;
+    // A queue that shrank goes on beyond its end, as in QEMU, where the areas still have the place.
+    const slots = cfg.areas?.size ?? cfg.size;
+    this.lastAvail = state.lastAvail < slots ? state.lastAvail : 0;
     this.availOwner = state.availWrap ? F_AVAIL : F_USED;
-    this.usedIdx = state.usedIdx % cfg.size;
+    this.usedIdx = state.usedIdx < slots ? state.usedIdx : 0;
     this.usedOwner = state.usedWrap ? OWNER : 0;
     this.firstAt = 0;
     this.firstFlags = 0;
@@ -153,7 +155,7 @@ export class PackedDeviceQueue extends DeviceQueue {
           break;
         }
         at += DESC_BYTES;
-        if (at === end) at = this.desc;
+        if (at >= end) at = this.desc;
       }
       flags = view.getUint16(at + DESC_FLAGS, true);
     }
@@ -306,7 +308,7 @@ export class PackedDeviceQueue extends DeviceQueue {
         if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
         if (!indirect && (flags & F_NEXT) === 0) break;
         at += DESC_BYTES;
-        if (at === end) {
+        if (at >= end) {
           if (indirect) break;
           at = this.desc;
         }
