@@ -73,6 +73,8 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   private netStatus: number = NetStatus.LINK_UP;
   /** DRIVER_OK is being written. */
   private starting = false;
+  /** There were no buffers for a frame, and the driver has not notified since (QEMU's `receive_disabled`). */
+  private starved = false;
   /** What the driver copes with in received frames. */
   private guestOffloads = 0n;
   /** Pieces of a frame that the card had to cut, and the driver had no buffers for yet. */
@@ -140,7 +142,8 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   // What the back end calls.
 
   canReceive(): boolean {
-    return this.starting || this.driverOk && this.late.length === 0 && this.readyPair(0) >= 0;
+    return this.starting ||
+      !this.starved && this.driverOk && this.late.length === 0 && this.readyPair(0) >= 0;
   }
   receive(frame: Uint8Array, offload?: FrameOffload): boolean {
     if (this.late.length > 0) return false;
@@ -159,7 +162,9 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     if (!this.linkUp || this.starting) return true;
     const pair = this.pairsInUse === 1 ? 0 : this.steering.pairOf(frame, this.pairsInUse);
     const index = receiveQueue(this.readyPair(pair));
-    if (index < 0 || !this.driverOk || !this.hasBuffers(index, frame.length + this.headerLength)) {
+    if (index < 0 || this.starved || !this.driverOk) return false;
+    if (!this.hasBuffers(index, frame.length + this.headerLength)) {
+      this.starved = true;
       return false;
     }
     if (this.filter.accepts(frame) && this.writer.store(index, frame, header)) this.notifyDriver(index);
@@ -244,13 +249,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.setPairs(this.multiqueue ? this.maxPairs : 1);
   }
   protected override onStatus(status: number): void {
-    const starts = (status & ~this.status & DeviceStatus.DRIVER_OK) !== 0;
-    if (starts && this.linkUp) {
-      // As in QEMU: frames that waited for DRIVER_OK are asked for a moment before it counts, and are lost.
-      this.starting = true;
-      this.options.backend?.acceptInput();
-      this.starting = false;
-    }
     this.changed(status);
   }
   protected override onReset(): void {
@@ -273,6 +271,7 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
 
   /** The driver has given buffers: what waits goes in. */
   private onBuffers(): void {
+    this.starved = false;
     while (this.late.length > 0 && this.deliver(this.late[0], this.plainHeader)) this.late.shift();
     if (this.late.length === 0) this.options.backend?.acceptInput();
   }
@@ -282,9 +281,13 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   }
   private changed(status: number): void {
     const driverOk = (status & DeviceStatus.DRIVER_OK) !== 0;
+    if (driverOk && this.linkUp) {
+      // As in QEMU, frames that waited for DRIVER_OK are asked for a moment before it counts, and are lost.
+      this.starting = !this.driverOk;
+      this.onBuffers();
+      this.starting = false;
+    }
     this.transmitters.forEach((t, pair) => t.onChange(driverOk, pair < this.pairsInUse));
-    // Frames may have waited for this.
-    if (driverOk && this.linkUp) { for (let i = 0; i < this.pairsInUse; i++) this.schedule(receiveQueue(i)); }
   }
   /** As many pairs, and the control queue behind them. */
   private setPairs(pairs: number): void {

@@ -51,6 +51,8 @@ export class SplitDeviceQueue extends DeviceQueue {
   /** used.idx at the last {@link shouldInterrupt}; not valid before the first. */
   declare private signalledUsed: number;
   declare private signalledValid: boolean;
+  /** An available ring at address 0 is none, as in QEMU: but for the event index, which is read there. */
+  declare private readonly withoutAvail: boolean;
   /** A used ring at address 0 is none, as in QEMU: chains that come back there stay in flight. */
   declare private readonly withoutUsed: boolean;
   /** Nothing forbids to push a chain at once. */
@@ -79,7 +81,8 @@ export class SplitDeviceQueue extends DeviceQueue {
     this.wrapsBefore = state.availWrap;
     this.withoutUsed = cfg.device === 0;
     this.oneByOne = !this.inOrder && !this.withoutUsed;
-    if (cfg.driver === 0) {
+    this.withoutAvail = cfg.driver === 0;
+    if (this.withoutAvail) {
       // As in QEMU, an available ring at address 0 is none, and always empty.
       this.availView = new DataView(new ArrayBuffer(Avail.RING + 2 * cfg.size + 2));
       this.avail = 0;
@@ -231,7 +234,7 @@ export class SplitDeviceQueue extends DeviceQueue {
     if (this.eventIdx) {
       // Off: the event stays where it is, and the driver's index passes it at most once in 65536.
       if (!on) return;
-      this.writeAvailEvent(this.readIdx());
+      this.writeAvailEvent(this.withoutAvail ? this.memory.readU16(AVAIL_IDX) : this.readIdx());
       return;
     }
     const flags = this.usedView.getUint16(this.used, true);

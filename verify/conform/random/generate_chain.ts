@@ -46,8 +46,13 @@ function oneChain(d: Driver, queue: QueuePlan): void {
   const { dice } = d;
   // What a short buffer for a control message is answered with, QEMU 7.2 gets wrong: those are rare.
   const control = d.target.device === "serial" && queue.q === ConsoleQueue.CTRL_RECEIVE;
-  let list = control ? [buffer(d, 64, WRITE)] : d.receives(queue.q) ? received(d) : sent(d);
-  if (d.target.device === "net") list = d.receives(queue.q) ? netReceived(d) : netSent(d);
+  let list = d.target.device === "net"
+    ? d.receives(queue.q) ? netReceived(d) : netSent(d, queue.size - queue.waiting)
+    : control
+    ? [buffer(d, 64, WRITE)]
+    : d.receives(queue.q)
+    ? received(d)
+    : sent(d);
   // A ring that is full: mostly the driver waits.
   const room = queue.size - queue.waiting;
   const most = d.packed ? Math.max(1, room) : queue.size;
