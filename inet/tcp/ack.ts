@@ -18,8 +18,13 @@ export function acknowledge(c: Connection, header: TcpHeader, length: number): v
   const acked = Math.max(0, distance(ack, c.una));
   const windowBefore = c.window, edge = (c.una + windowBefore) | 0;
   if (!before(ack, c.una)) updateWindow(c, header, ack);
-  const duplicate = acked === 0 && length === 0 && ack === c.una && flight > 0 && c.window === windowBefore;
+  const duplicate = acked === 0 && length === 0 && ack === c.una && c.window === windowBefore;
   if (flight === 0) {
+    // Nothing is on its way, but what was repeated may have arrived twice.
+    if (c.sackAllowed) {
+      if (header.sackBlocks > 0) takeBlocks(c, header, ack);
+      tailAnswered(c, duplicate && header.sackBlocks === 0);
+    }
     if (c.window !== windowBefore) core.wake(c);
     return;
   }

@@ -57,10 +57,12 @@ export class ReceiveQueue {
     return true;
   }
 
-  /** Whether the bytes in [start, end) of the sequence are there already. */
+  /** Whether the bytes in [start, end) are there already; the piece that has them is the first to be told of (RFC 2883, 4). */
   has(start: number, end: number): boolean {
     for (let i = 0; i < this.starts.length; i++) {
-      if (!before(start, this.starts[i]) && !after(end, this.ends[i])) return true;
+      if (before(start, this.starts[i]) || after(end, this.ends[i])) continue;
+      this.stamps[i] = ++this.stamp;
+      return true;
     }
     return false;
   }

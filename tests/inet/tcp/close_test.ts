@@ -135,6 +135,8 @@ once("close: a FIN that came too early waits for what is before it; nothing coun
   s.expect("A", { ack: PEER_NEXT, sack: [PEER_NEXT + 10, PEER_NEXT + 21] });
   s.peer("A", { seq: PEER_NEXT + 21, ack: s.iss + 1, data: 30 });
   s.expect("A", { ack: PEER_NEXT });
+  s.peer("A", { seq: PEER_NEXT + 15, ack: s.iss + 1, data: 30 });
+  s.expect("A", { ack: PEER_NEXT });
   s.peer("A", { seq: PEER_NEXT, ack: s.iss + 1, data: 10 });
   s.expect("A", { ack: PEER_NEXT + 21 });
   assertEquals(c.state, "CLOSE-WAIT");

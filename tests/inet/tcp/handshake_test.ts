@@ -47,6 +47,11 @@ once("handshake: window scale and SACK only if both offer them", () => {
   plain.expect("A", { length: 536 });
   plain.silence("what fits is less than the half of the window and not all that there is");
 
+  // Neither is ours.
+  plain.peer("A", { seq: 6, ack: answer.seq + 1, window: 1000, data: 100 });
+  plain.advance(40 * MS);
+  assertEquals(plain.sent.at(-1)?.window, 65535 - 100);
+
   const s = new Script({ windowScale: false, sack: false });
   s.tcp.listen({ address: US, port: OUR_PORT });
   s.peer("S", { seq: 5, scale: 7, sackPermitted: true });
@@ -304,4 +309,16 @@ once("handshake: initial numbers differ by connection and grow with time (RFC 65
   elsewhere.tcp.connect({ address: US, port: 5 }, { address: PEER, port: 1 }, 0);
   elsewhere.tcp.poll(0);
   assertNotEquals(elsewhere.expect("S").seq, first, "another secret");
+});
+
+once("handshake: nobody gets segments of a byte for the asking", () => {
+  const s = new Script();
+  const { c } = s.accept({ mss: 1 });
+  s.write(c, 1000);
+  assertEquals(s.sent[0].data.length, 48);
+  const t = new Script();
+  t.mtu = 68;
+  const { c: tiny } = t.accept({ mss: 1460 });
+  t.write(tiny, 1000);
+  assertEquals(t.sent[0].data.length, 28, "but never more than fits");
 });

@@ -215,25 +215,62 @@ once("loss: a probe sends new data, if there is any", () => {
 });
 
 once("loss: blocks that make no sense change nothing", () => {
-  const { s, c } = flight(5, true);
-  const at = s.iss + 1;
   for (
-    const sack of [
-      [at + 2 * MSS, at + MSS],
-      [at - 5000, at + MSS],
-      [at + MSS, at + 500_000],
-      [at + MSS, at + MSS],
-      [at + 0x80000000, at + 0x80000100],
-      [0, 0xffffffff],
+    const [start, end] of [
+      [2 * MSS, MSS],
+      [-5000, 5 * MSS],
+      [MSS, 500_000],
+      [MSS, MSS],
+      [0x80000000, 0x80000100],
+      [MSS, 0x80000000],
     ]
   ) {
-    ack(s, 0, { sack: sack.map((n) => n >>> 0) });
+    const { s, c } = flight(5, true);
+    const at = s.iss + 1;
+    ack(s, 0, { sack: [at + start >>> 0, at + end >>> 0] });
+    s.advance(10 * MS);
+    s.silence(`${start} to ${end}`);
+    // The first is still missing, and is found to be so.
+    ack(s, 0, blocks(s, [1, 4]));
+    assertEquals(taken(s)[0], 0, `${start} to ${end}`);
+    ack(s, 5 * MSS);
+    assertEquals(c.unacknowledged, 0);
   }
-  s.advance(10 * MS);
-  s.silence();
-  ack(s, 5 * MSS);
-  assertEquals(c.unacknowledged, 0);
 });
+
+once("loss: what came twice was only late: next time it gets longer (RFC 8985, 6.2; RFC 2883)", () => {
+  const { s, c } = flight(4, true);
+  ack(s, 0, blocks(s, [1, 2]));
+  s.advance(6 * MS);
+  assertEquals(taken(s), [0], "5 ms are a quarter of the least round trip");
+  ack(s, 4 * MSS);
+  s.advance(MS);
+  ack(s, 4 * MSS, blocks(s, [0, 1]));
+  s.write(c, 2 * MSS);
+  taken(s);
+  s.advance(20 * MS);
+  ack(s, 4 * MSS, blocks(s, [5, 6]));
+  s.advance(9 * MS);
+  s.silence();
+  s.advance(2 * MS);
+  assertEquals(taken(s), [4], "but not for ever");
+});
+
+once(
+  "loss: an answer too soon for the repetition is one to the original, and says nothing of the others",
+  () => {
+    const { s, c } = flight(6, true);
+    ack(s, 0, blocks(s, [1, 2]));
+    s.advance(6 * MS);
+    assertEquals(taken(s), [0]);
+    s.advance(MS);
+    ack(s, 2 * MSS);
+    s.advance(MS);
+    assertEquals(taken(s), []);
+    ack(s, 6 * MSS);
+    assertEquals([c.unacknowledged, s.tcp.counters.retransmitted], [0, 1]);
+  },
+);
 
 once("loss: a peer that throws away what it had (RFC 2018, 8) gets everything again by the timer", () => {
   const { s, c } = flight(5, true);
