@@ -31,8 +31,8 @@ export interface RngOptions {
 export class VirtioRng extends VirtioDevice {
   private quota: bigint;
   private periodEnds: (() => void) | undefined;
-  /** Takes back an answer that is on its way. */
-  private answerDue: (() => void) | undefined;
+  /** How often the device was reset: what was asked before is not answered. */
+  private resets = 0;
   declare private readonly buffer: Uint8Array;
 
   constructor(ctx: MachineContext, name: string, private readonly options: RngOptions) {
@@ -43,34 +43,39 @@ export class VirtioRng extends VirtioDevice {
   }
 
   protected override onNotify(_index: number): void {
-    this.answer(this.request());
+    this.ask(this.request());
   }
   /** QEMU looks for buffers at every status write, with the new status; bytes come as always after the latency. */
   protected override onStatus(status: number): void {
     this.status = status;
     const size = this.request();
-    if (size === 0) return;
-    this.answerDue?.();
-    this.answerDue = this.ctx.events.schedule(this.ctx.latency, () => {
-      this.answerDue = undefined;
-      this.answer(size);
-    });
+    if (size > 0) this.later(this.ctx.latency, () => this.ask(size));
   }
   protected override onReset(): void {
-    this.answerDue?.();
-    this.answerDue = undefined;
+    this.resets++;
   }
 
+  /** Asks the back end, which answers when everyone has asked: each request has its answer, though the first may do. */
+  private ask(size: number): void {
+    if (size > 0) this.later(0, () => this.answer(size));
+  }
+  private later(delay: number, run: () => void): void {
+    const { resets } = this;
+    this.ctx.events.schedule(delay, () => {
+      if (resets === this.resets) run();
+    });
+  }
   /** How many bytes the back end is asked for: what the waiting buffers take, cut off at the quota. */
   private request(): number {
     if (!this.guestReady) return 0;
     this.startPeriod();
-    const quota = this.quota > 0xffff_ffffn ? 0xffff_ffff : Number(this.quota);
+    // Below 0 if two were asked for before one was answered.
+    const quota = this.quota > 0xffff_ffffn ? 0xffff_ffff : Math.max(0, Number(this.quota));
     return Math.min(quota, MAX_REQUEST, this.availBytes(QUEUE, quota, 0).in);
   }
   /** The back end gives `size` bytes. The driver is told even if the buffers have gone in the meantime. */
   private answer(size: number): void {
-    if (size === 0 || !this.guestReady) return;
+    if (!this.guestReady) return;
     this.quota -= BigInt(size);
     let any = false;
     for (let left = size; left > 0;) {
@@ -89,7 +94,7 @@ export class VirtioRng extends VirtioDevice {
     }
     this.notifyDriver(QUEUE);
     // Where nothing can be taken, looking again would not help; QEMU 7.2 does so for ever, on a packed ring.
-    if (any && !this.isEmpty(QUEUE)) this.schedule(QUEUE);
+    if (any && !this.isEmpty(QUEUE)) this.ask(this.request());
   }
   private get guestReady(): boolean {
     return this.driverOk && this.ready(QUEUE);
