@@ -12,6 +12,8 @@ const REQUESTS = 3;
 const MAX_ENTRIES = 512;
 /** Packets, and their bytes, that wait for one address; RFC 1122, 2.3.2.2 asks for one at least. */
 const MAX_HELD = 64, MAX_HELD_BYTES = 128 * 1024;
+/** Bytes that wait for all addresses together. */
+const MAX_BYTES = 2 << 20;
 
 /** A frame that waits for its destination's hardware address. */
 export interface HeldFrame {
@@ -55,6 +57,8 @@ export interface NeighborInfo {
 export class Neighbors {
   /** Frames given up because too many waited, or nobody answered. */
   dropped = 0;
+  /** Bytes of all frames that wait. */
+  private bytes = 0;
   private readonly entries = new Map<number, Entry>();
   /** Those that are being asked for. */
   private readonly asked = new Set<Entry>();
@@ -88,17 +92,23 @@ export class Neighbors {
   ): boolean {
     let entry = this.entries.get(address);
     if (entry === undefined) {
+      // Those that are being asked for make room when they answer, or do not.
+      if (!force && this.asked.size >= MAX_ENTRIES) return false;
       entry = this.add(address);
       this.ask(entry, now, 0);
     }
-    if (entry.held.length >= MAX_HELD || entry.heldBytes + frame.length > MAX_HELD_BYTES) {
+    const isFull = entry.held.length >= MAX_HELD || entry.heldBytes + frame.length > MAX_HELD_BYTES;
+    if (isFull || this.bytes + frame.length > MAX_BYTES) {
       if (!force) return false;
-      const oldest = entry.held.shift();
-      entry.heldBytes -= oldest?.bytes.length ?? 0;
       this.dropped++;
+      const oldest = entry.held.shift();
+      if (oldest === undefined) return true;
+      entry.heldBytes -= oldest.bytes.length;
+      this.bytes -= oldest.bytes.length;
     }
     entry.held.push({ bytes: frame.slice(), checksum });
     entry.heldBytes += frame.length;
+    this.bytes += frame.length;
     return true;
   }
 
@@ -118,10 +128,7 @@ export class Neighbors {
     entry.at = now + REACHABLE;
     entry.requests = 0;
     this.asked.delete(entry);
-    const { held } = entry;
-    entry.held = [];
-    entry.heldBytes = 0;
-    for (const frame of held) this.host.release(frame, entry.mac);
+    for (const frame of this.emptied(entry)) this.host.release(frame, entry.mac);
   }
 
   /** Asks again, gives up. */
@@ -142,7 +149,7 @@ export class Neighbors {
 
   /** Forgets everything: the address changed, or the link was down. Frames that waited are given up. */
   clear(): void {
-    for (const entry of this.entries.values()) this.dropped += entry.held.length;
+    for (const entry of this.entries.values()) this.dropped += this.emptied(entry).length;
     this.entries.clear();
     this.asked.clear();
   }
@@ -169,8 +176,18 @@ export class Neighbors {
   private fail(entry: Entry): void {
     this.asked.delete(entry);
     this.entries.delete(entry.address);
-    this.dropped += entry.held.length;
-    if (entry.held.length > 0) this.host.unreachable(entry.address, entry.held);
+    const held = this.emptied(entry);
+    this.dropped += held.length;
+    if (held.length > 0) this.host.unreachable(entry.address, held);
+  }
+
+  /** Takes the frames that wait out of an entry. */
+  private emptied(entry: Entry): HeldFrame[] {
+    const { held } = entry;
+    this.bytes -= entry.heldBytes;
+    entry.held = [];
+    entry.heldBytes = 0;
+    return held;
   }
 
   private add(address: number): Entry {
@@ -200,6 +217,6 @@ export class Neighbors {
     }
     this.asked.delete(victim!);
     this.entries.delete(victim!.address);
-    this.dropped += victim!.held.length;
+    this.dropped += this.emptied(victim!).length;
   }
 }

@@ -245,6 +245,8 @@ export class NetStack {
       const up = iface.device.broken === undefined && iface.device.linkUp();
       const was = iface.linkUp;
       iface.linkUp = up;
+      // Frames leave a card without a link at once: into nothing.
+      iface.full = false;
       if (up !== was) this.log.info(`${iface.name}: link ${up ? "up" : "down"}`);
       if (up && !was) {
         arp.reset();

@@ -1,14 +1,16 @@
 import type { Task } from "../../executor.ts";
 import type { TcpSocket } from "../../net/mod.ts";
 
-const FIRST_SIZE = 2048, RECEIVE_SIZE = 16384;
+const FIRST_SIZE = 2048, LARGEST_SIZE = 65536;
 const LF = 10, CR = 13;
 
-/** A connection that is read through a buffer, which exists only while there is something in it. */
+/** A connection that is read through a buffer, as large as it has to be. */
 export class ByteStream {
   private buffer = new Uint8Array(0);
   private start = 0;
   private end = 0;
+  /** The size of the next buffer: larger where much comes at once. */
+  private size = FIRST_SIZE;
 
   constructor(readonly socket: TcpSocket) {}
 
@@ -22,6 +24,7 @@ export class ByteStream {
     if (this.end === this.buffer.length) this.makeRoom();
     const n = yield* this.socket.recv(this.buffer.subarray(this.end));
     this.end += n;
+    this.size = this.end === this.buffer.length ? Math.min(4 * this.size, LARGEST_SIZE) : FIRST_SIZE;
     return n > 0;
   }
 
@@ -80,7 +83,7 @@ export class ByteStream {
     const used = end - start;
     // Moving is cheaper than growing while less than half is in use.
     const fits = used > 0 && used <= buffer.length / 2;
-    const size = used === 0 ? FIRST_SIZE : Math.min(buffer.length * 2, used + RECEIVE_SIZE);
+    const size = Math.max(this.size, 2 * used);
     const target = fits ? buffer : new Uint8Array(size);
     if (fits) buffer.copyWithin(0, start, end);
     else target.set(buffer.subarray(start, end));
@@ -88,10 +91,10 @@ export class ByteStream {
     this.start = 0;
     this.end = used;
   }
-  /** Nobody keeps a buffer for a connection that is silent. */
+  /** A large buffer is kept only while much comes. */
   private drained(): void {
     if (this.start < this.end) return;
     this.start = this.end = 0;
-    this.buffer = new Uint8Array(0);
+    if (this.buffer.length > this.size) this.buffer = new Uint8Array(0);
   }
 }

@@ -62,7 +62,7 @@ for (const fillsChecksums of [false, true]) {
         })(),
       );
       world.finish(receiver);
-      assertEquals(b.stack.input.reassembler.counters.completed, 3);
+      assertEquals(b.stack.input.reassembler.counters.completed, fillsChecksums ? 4 : 3);
       assertEquals(b.stack.input.reassembler.bytes, 0);
     },
   );
@@ -196,6 +196,32 @@ onceTest(
     assertEquals(world.now - begin, 3e9);
     assertEquals(a.card.sent.length, 3);
     assertEquals([...a.stack.arps.values()][0].neighbors.list(world.now).length, 0);
+  },
+);
+
+onceTest(
+  "whoever sends to a thousand addresses that nobody has is held up, and costs no more than a bound",
+  () => {
+    const { world, a } = pair({ mtu: 1500 });
+    a.stack.configure(a.stack.cards[0], { address: ip("10.0.0.1"), prefix: 8, gateway: 0 }, world.now);
+    let sent = 0;
+    const sender = a.spawn(
+      "sender",
+      (function* (): Task<void> {
+        const socket = a.net.dgram();
+        for (; sent < 10_000; sent++) {
+          yield* socket.sendto(new Uint8Array(1400), { address: ip("10.9.0.0") + sent % 1000, port: 7 });
+        }
+      })(),
+    );
+    world.run(() => false, 1e6);
+    const held = () =>
+      a.stack.arps.get(a.stack.cards[0])!.neighbors.list(world.now).reduce((n, e) => n + e.held, 0);
+    assert(held() > 500 && held() <= (2 << 20) / 1400, `${held()}`);
+    assert(sent < 3000, `${sent}`);
+    world.finish(sender, 3600e9);
+    world.pass(20e9);
+    assertEquals(held(), 0);
   },
 );
 
