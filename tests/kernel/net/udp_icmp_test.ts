@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { ETHERTYPE_IPV4, writeEthernet } from "../../../inet/ethernet.ts";
+import { writeIpv4 } from "../../../inet/ipv4.ts";
 import type { Task } from "../../../kernel/executor.ts";
-import { bytesOf, codeOf, ip, pair, pattern, textOf, World } from "./_world.ts";
+import { bytesOf, codeOf, ip, type Machine, pair, pattern, textOf, World } from "./_world.ts";
 import { onceTest } from "../../support/once.ts";
 
 onceTest("a datagram crosses the wire after ARP, and its answer comes back", () => {
@@ -37,8 +39,9 @@ for (const fillsChecksums of [false, true]) {
   onceTest(
     `datagrams of all sizes arrive whole, in fragments where they must; checksums by the card: ${fillsChecksums}`,
     () => {
-      const { world, a, b } = pair({ fillsChecksums });
-      const sizes = [0, 1, 2, 1471, 1472, 1473, 4000, 65507];
+      // An MTU that is no multiple of 8 shows whether pieces end where they may.
+      const { world, a, b } = pair({ fillsChecksums, mtu: fillsChecksums ? 1497 : 1500 });
+      const sizes = [0, 1, 2, 1469, 1472, 1473, 4000, 65507];
       const receiver = b.spawn(
         "receiver",
         (function* (): Task<void> {
@@ -296,6 +299,42 @@ onceTest("ICMP errors are limited, and never sent about ICMP errors or groups", 
   assertEquals(errorsOut + limited, 500);
   assert(errorsOut >= 50 && errorsOut < 100, `${errorsOut}`);
 });
+
+onceTest(
+  "a protocol that nobody knows is told to one who sent it to us, and to nobody who sent it to all",
+  () => {
+    const { world, a, b } = pair();
+    world.pass(5e9);
+    assertEquals(pingCode(world, a), "no error");
+    b.card.keep = true;
+    const packet = (to: string) => {
+      const frame = new Uint8Array(60);
+      const destination = to === "10.0.0.2" ? b.card.mac : new Uint8Array(6).fill(0xff);
+      const at = writeEthernet(frame, 0, destination, a.card.mac, ETHERTYPE_IPV4);
+      writeIpv4(frame, at, ip("10.0.0.1"), ip(to), 99, 20, 1);
+      return frame;
+    };
+    const errors = () => b.card.sent.filter((f) => f[23] === 1).map((f) => [f[34], f[35]]);
+    for (const to of ["10.0.0.255", "255.255.255.255", "10.0.0.2"]) {
+      world.inject(packet(to));
+      world.pass(1e6);
+      assertEquals(errors(), to === "10.0.0.2" ? [[3, 2]] : [], to);
+    }
+  },
+);
+
+function pingCode(world: World, a: Machine): string {
+  const task = a.spawn(
+    "ping",
+    (function* (): Task<void> {
+      const socket = a.net.echo();
+      yield* socket.sendto(bytesOf("x"), ip("10.0.0.2"), 1);
+      yield* socket.recvfrom();
+      socket.close();
+    })(),
+  );
+  return codeOf(() => world.finish(task));
+}
 
 onceTest("garbage of every kind is dropped, and the stack goes on", () => {
   const { world, a, b } = pair();
