@@ -73,6 +73,16 @@ once("what the campaign prints of differences is read back", () => {
   assertEquals(readShown("same     random programs: rng-pci-split: 10 programs\n"), []);
 });
 
+once("that QEMU alone went away is no proof, that ours did is", () => {
+  const gone = (line: string) =>
+    SHOWN.replace("           differs in value", `${line}\n           differs in gone, status`);
+  assertEquals(readShown(gone("           qemu       gone [Hung]")).map((s) => s.index), [9]);
+  assertEquals(readShown(gone("           simulated  status f, gone [RangeError]")).map((s) => s.index), [
+    6,
+    9,
+  ]);
+});
+
 /** A tree of one file; the campaign sees a difference while the file is not as it should be. */
 function fakeTree(check = 0): { tree: Tree; files: Map<string, string> } {
   const files = new Map([["f.ts", "a + b"]]);

@@ -6,6 +6,7 @@ import { DEVICE_MISTAKES } from "./mistakes_device.ts";
 import { LEGACY_MISTAKES } from "./mistakes_legacy.ts";
 import { MMIO_MISTAKES } from "./mistakes_mmio.ts";
 import { MSIX_MISTAKES } from "./mistakes_msix.ts";
+import { NET_MISTAKES } from "./mistakes_net.ts";
 import { PACKED_MISTAKES } from "./mistakes_packed.ts";
 import { PCI_MISTAKES } from "./mistakes_pci.ts";
 import { RNG_MISTAKES } from "./mistakes_rng.ts";
@@ -20,6 +21,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...DEVICE_MISTAKES,
   ...RNG_MISTAKES,
   ...CONSOLE_MISTAKES,
+  ...NET_MISTAKES,
   ...SPLIT_MISTAKES,
   ...PACKED_MISTAKES,
 ];

@@ -16,7 +16,7 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     id: "mmio-legacy-features-shown",
     rule: "DeviceFeatures, 6: legacy bits are not offered to a modern driver",
     file: MMIO,
-    find: "return featureWord(d.hostFeatures & ~LEGACY_FEATURES, this.deviceFeatureSelect);",
+    find: "return featureWord(d.hostFeatures & ~d.legacyFeatures, this.deviceFeatureSelect);",
     replace: "return featureWord(d.hostFeatures, this.deviceFeatureSelect);",
     on: "mmio",
   },
@@ -66,7 +66,7 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     file: MMIO,
     find: "return d.notifyQueue(queue);",
     replace: "return d.notifyQueue(d.queueSelect);",
-    on: "mmio",
+    on: "mmio serial",
   },
   {
     id: "mmio-interrupt-status-read",
@@ -110,11 +110,11 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     on: "mmio",
   },
   {
-    id: "mmio-reset-keeps-registers",
+    id: "mmio-reset-keeps-ready",
     rule: "Status 0, 4.2.2: QueueReady is 0 after a reset",
     file: MMIO,
-    find: "d.reset();\n      this.queues!.reset();",
-    replace: "d.reset();",
+    find: "this.queues!.disable();",
+    replace: "",
     on: "mmio",
   },
   {
@@ -147,6 +147,14 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     file: MMIO,
     find: "return 0xffff_ffff;",
     replace: "return 0;",
+    on: "mmio",
+  },
+  {
+    id: "mmio-reset-clears-areas",
+    rule: "QueueDescLow, QEMU: what was written for queues stays over a reset",
+    file: MMIO,
+    find: "this.queues!.disable();",
+    replace: "this.queues!.reset();",
     on: "mmio",
   },
 ];

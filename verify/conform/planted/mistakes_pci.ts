@@ -2,6 +2,7 @@ import type { Mistake } from "./mistake.ts";
 
 const FUNCTION = "devices/pci/function.ts";
 const PCI = "devices/virtio/pci.ts";
+const DEVICE = "devices/virtio/device.ts";
 
 /** Mistakes in ISR, notifications, configuration space and its window (virtio 1.4, 4.1.4; PCI 3.0, 6.2). */
 export const PCI_MISTAKES: readonly Mistake[] = [
@@ -73,24 +74,24 @@ export const PCI_MISTAKES: readonly Mistake[] = [
     id: "memory-decode",
     rule: "COMMAND bit 1, PCI 6.2.2: windows are there while it is set",
     file: FUNCTION,
-    find: 'bar.kind === "io" ? PciCommand.IO : PciCommand.MEMORY',
-    replace: "PciCommand.MEMORY | PciCommand.IO",
+    find: 'bar.kind === "io" ? PciCommand.IO : PciCommand.MEMORY)) !== 0',
+    replace: 'bar.kind === "io" ? PciCommand.IO : PciCommand.MEMORY)) >= 0',
     on: "pci",
   },
   {
     id: "bus-master-driver-ok",
     rule: "COMMAND bit 2: QEMU drops DRIVER_OK with bus mastering",
-    file: PCI,
-    find: "if (!this.busMaster) this.device.setStatus(this.device.status & ~DeviceStatus.DRIVER_OK);",
+    file: DEVICE,
+    find: "this.setStatus(this.status & ~DeviceStatus.DRIVER_OK);",
     replace: "",
     on: "pci",
   },
   {
     id: "bus-master-off-acts",
     rule: "COMMAND bit 2, PCI 6.2.2: no DMA without bus mastering",
-    file: PCI,
-    find: "this.device.disabled = !this.busMaster;",
-    replace: "this.device.disabled = false;",
+    file: DEVICE,
+    find: "this.disabled = !on;",
+    replace: "",
     on: "pci",
   },
   {
@@ -105,8 +106,8 @@ export const PCI_MISTAKES: readonly Mistake[] = [
     id: "pci-cfg-read",
     rule: "pci_cfg, 4.1.4.9: reading pci_cfg_data reads the BAR",
     file: PCI,
-    find: "const value = this.read(at, length);",
-    replace: "const value = this.read(at, 4);",
+    find: "for (let i = 0; i < length; i++) this.config[this.pciCfgCap + Cap.EXTRA + i] = value >>> (8 * i);",
+    replace: "this.config[this.pciCfgCap + Cap.EXTRA] = value;",
     on: "pci",
   },
   {

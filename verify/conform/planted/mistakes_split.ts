@@ -8,8 +8,8 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     id: "split-avail-jump",
     rule: "avail.idx, 2.7.6: no more than the queue's size at once",
     file: SPLIT,
-    find: "if (((idx - last) & 0xffff) > this.size) {",
-    replace: "if (((idx - last) & 0xffff) > this.size + 1) {",
+    find: "if (((idx - last) & 0xffff) <= this.size) return;",
+    replace: "if (((idx - last) & 0xffff) <= this.size + 1) return;",
     on: "split",
   },
   {
@@ -174,5 +174,21 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     find: "this.avail + AVAIL_RING + 2 * this.size, true);",
     replace: "this.avail + AVAIL_RING + 2 * this.size - 2, true);",
     on: "split",
+  },
+  {
+    id: "split-used-flags",
+    rule: "used.flags, 2.7.10: NO_NOTIFY where no notification is wanted",
+    file: SPLIT,
+    find: "on ? flags & ~NO_NOTIFY : flags | NO_NOTIFY",
+    replace: "on ? flags | NO_NOTIFY : flags & ~NO_NOTIFY",
+    on: "split net",
+  },
+  {
+    id: "split-avail-event-again",
+    rule: "avail_event, 2.7.10: wanting notifications again asks for the next one",
+    file: SPLIT,
+    find: "this.writeAvailEvent(this.withoutAvail ? this.memory.readU16(AVAIL_IDX) : this.readIdx());",
+    replace: "this.writeAvailEvent((this.readIdx() + 1) & 0xffff);",
+    on: "split net",
   },
 ];

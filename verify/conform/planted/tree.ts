@@ -48,20 +48,26 @@ export class Tree {
       ...["--only", target, "--enough", `${enough}`, "--shrink", "no"],
     ]);
     const shown = readShown(text);
-    if (code > 1 || (code === 1) !== (shown.length > 0)) {
+    if (code > 1 || (code === 0) !== !text.includes("differs in")) {
       throw new Error(`the campaign on ${target} ended with ${code}: ${errors || text}`);
     }
     return shown;
   }
 }
 
-/** Reads what the campaign prints of differences. */
+/**
+ * Reads what the campaign prints of differences. That QEMU alone went away is none: it does not know of the mistake.
+ */
 export function readShown(text: string): Shown[] {
   return text.split(/^(?=program \S+#\d+ of seed)/m).flatMap((part) => {
     const index = /^program \S+#(\d+) of seed/.exec(part)?.[1];
     if (index === undefined) return [];
     const step = /^->\s+\d+ (.*)$/m.exec(part)?.[1].trim() ?? "?";
     const fields = /^\s+differs in (.*)$/m.exec(part)?.[1] ?? "?";
+    const [ours, theirs] = ["simulated", "qemu"].map((name) =>
+      new RegExp(`^\\s+${name}\\s.*gone \\[`, "m").test(part)
+    );
+    if (theirs && !ours) return [];
     return [{ index: Number(index), difference: `${step}: ${fields}` }];
   });
 }
