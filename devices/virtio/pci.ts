@@ -113,10 +113,16 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     return super.configRead(offset, width);
   }
   override configWrite(offset: number, width: number, value: number): void {
-    const before = this.memoryLayout();
+    const before = this.windows();
+    const wasMaster = this.busMaster;
     super.configWrite(offset, width, value);
-    // Windows that come and go are a new layout of memory, in which QEMU's devices look for their rings again.
-    if (this.memoryLayout() !== before) this.device.findRings();
+    // Each window that goes or comes is a new layout of memory, in which QEMU's devices look for their rings again.
+    this.windows().forEach((at, i) => {
+      if (at === before[i]) return;
+      if (before[i] !== undefined) this.device.findRings();
+      if (at !== undefined) this.device.findRings();
+    });
+    if (this.busMaster !== wasMaster) this.device.findRings();
     if (offset <= PciCfg.COMMAND && offset + width > PciCfg.COMMAND) this.device.setBusMaster(this.busMaster);
     if (this.touchesPciCfgData(offset, width)) {
       const { at, length } = this.pciCfgTarget();
@@ -161,8 +167,8 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     return offset - at === REGION.Isr ? "isr" : `config+${at}`;
   }
 
-  private memoryLayout(): string {
-    return `${this.busMaster} ${this.bars.map((bar) => bar.address).join()}`;
+  private windows(): (number | undefined)[] {
+    return this.bars.map((bar) => bar.address);
   }
   /** The address says which queue; the value is for those who negotiated NOTIFICATION_DATA, and for the trace. */
   private notify(offset: number, data: number): void {

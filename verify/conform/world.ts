@@ -34,8 +34,6 @@ export interface World {
 const SETTLED = 100_000;
 /** Turns of QEMU's main loop after which a device has acted: notification, request to the back end, its answer. */
 const TURNS = 4;
-/** Milliseconds for QEMU's main loop to see a FIFO that was written. */
-const INPUT_PATIENCE = 3;
 
 /** Keeps what happens to interrupt lines. */
 class LineRecorder implements TraceSink {
@@ -144,7 +142,7 @@ export async function qemuWorld(desc: MachineDescription, options: QemuWorldOpti
     async input(bytes) {
       c0.send(bytes);
       while (c0.waiting > 0) await platform.deliverInput();
-      await new Promise((wake) => setTimeout(wake, INPUT_PATIENCE));
+      settle();
       settle();
     },
     close: () => platform.close(),

@@ -30,6 +30,8 @@ export interface TargetResult {
   readonly programs: number;
   readonly steps: number;
   readonly seconds: number;
+  /** Differences that vanished when QEMU was given more time. */
+  readonly races: number;
   /** Unexplained differences, each at its shortest. */
   readonly differences: readonly Found[];
   /** Kept differences: id and how often. */
@@ -80,7 +82,7 @@ async function runTarget(
     await pair.close();
   }
   const seconds = (performance.now() - started) / 1000;
-  return { target: target.name, programs: done, steps, seconds, differences, kept };
+  return { target: target.name, programs: done, steps, seconds, races: pair.races, differences, kept };
 }
 
 /** The shortest program that shows an unexplained difference, looked at once more. */

@@ -22,6 +22,8 @@ export class Driver {
   eventIdx = false;
   indirect = false;
   multiport = false;
+  /** MRG_RXBUF. */
+  merged = false;
   msix = false;
   running = false;
   /** Where the next buffer and the next table go. */

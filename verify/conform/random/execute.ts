@@ -171,6 +171,7 @@ export class Rig {
       hex(`cfg+${off.toString(16)}`, r.read("cfg", off, 4));
     }
     hex("isr", r.read("isr", 0, 1));
+    hex("common+15", r.read("common", 0x15, 1));
     for (const off of [0x00, 0x04, 0x08, 0x0c, 0x10, 0x14]) {
       hex(`common+${off.toString(16)}`, r.read("common", off, 4));
     }

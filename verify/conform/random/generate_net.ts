@@ -28,6 +28,7 @@ export function netFeatures(d: Driver): number {
     const p = name === "CTRL_VQ" ? 0.8 : name === "MRG_RXBUF" ? 0.6 : 0.3;
     if (dice.chance(p)) low |= bit;
   }
+  d.merged = (low & OFFERED.MRG_RXBUF) !== 0;
   return low;
 }
 
@@ -53,14 +54,16 @@ export function frameIn(d: Driver): void {
 export function netReceived(d: Driver): Desc[] {
   const { dice } = d;
   const list: Desc[] = [];
-  if (dice.chance(0.04)) list.push({ a: d.bufferAt(8), n: 8 });
+  if (dice.chance(d.packed && !d.merged ? 0.002 : 0.04)) list.push({ a: d.bufferAt(8), n: 8 });
   const first = dice.weighted<() => number>([
     [8, () => dice.int(60, 200)],
     [5, () => dice.int(12, 60)],
     [1, () => dice.int(200, 1600)],
   ])();
   list.push({ a: d.bufferAt(first), n: first, f: WRITE });
-  for (let n = dice.weighted([[8, 0], [2, 1], [1, 3]]); n > 0; n--) {
+  // A frame that is too long for such a chain QEMU 7.2 puts back wrongly: on a packed ring they are rare.
+  const several = d.merged || !d.packed || dice.chance(0.05);
+  for (let n = several ? dice.weighted([[8, 0], [2, 1], [1, 3]]) : 0; n > 0; n--) {
     const length = dice.int(1, 100);
     list.push({ a: d.bufferAt(length), n: length, f: WRITE });
   }

@@ -12,6 +12,8 @@ const results = await campaign({
   keepLong: args.get("--shrink") === "no",
   onProgress: print,
 });
+const races = results.reduce((sum, r) => sum + r.races, 0);
+if (races > 0) print(`${races} difference(s) vanished when QEMU was given more time\n`);
 for (const row of results.map(rowOf)) {
   print(`${row.verdict.padEnd(8)} ${row.check}: ${row.simulated}; ${row.qemu}\n`);
 }

@@ -33,8 +33,8 @@ export interface Verdict {
 export class Pair {
   private a: Rig | undefined;
   private b: Rig | undefined;
-  /** How often the machines were started. */
-  starts = 0;
+  /** Differences that were not there at the second look: QEMU had not been given enough time. */
+  races = 0;
 
   constructor(readonly target: Target, private readonly worlds: Worlds = REAL) {}
 
@@ -49,6 +49,7 @@ export class Pair {
     await this.close();
     const again = await this.once(program, MORE_PATIENCE, AGAIN);
     await this.close();
+    if (again === undefined) this.races++;
     return { found: again, kept: again === undefined ? undefined : keptId(again) };
   }
   /** The same without the second look: for the many tries of the shrinker. */
@@ -70,7 +71,6 @@ export class Pair {
 
   private async once(program: Program, patience: number, turns: number): Promise<Found | undefined> {
     if (this.a === undefined || this.b === undefined) {
-      this.starts++;
       this.a = new Rig(await this.worlds.simulated(this.target), this.target);
       this.b = new Rig(await this.worlds.other(this.target, patience), this.target);
     }
