@@ -78,6 +78,25 @@ once("loss: the smoothed round trip by the numbers of RFC 6298", () => {
   s.expect("A");
 });
 
+once(
+  "loss: where the SYN had to be repeated, data begins with one segment and waits three seconds (RFC 6298, 5.7)",
+  () => {
+    const s = new Script({ sack: false });
+    const c = s.tcp.connect({ address: 0x0a000001, port: 80 }, { address: 0x0a000002, port: 4000 }, 0)!;
+    s.advance(1100 * MS);
+    assertEquals(s.sent.map(({ flags }) => flags), ["S", "S"]);
+    s.iss = s.sent.splice(0)[0].seq;
+    s.peer("SA", { seq: PEER_ISS, ack: s.iss + 1, mss: MSS });
+    s.expect("A");
+    s.write(c, 5 * MSS);
+    assertEquals(taken(s), [0]);
+    s.advance(2999 * MS);
+    s.silence();
+    s.advance(MS);
+    assertEquals(taken(s), [0]);
+  },
+);
+
 once("loss: a repeated segment gives no measurement (Karn)", () => {
   const { s, c } = flight(1, false);
   s.advance(180 * MS);

@@ -214,8 +214,11 @@ once("send: PMTU: smaller segments when a router says so (RFC 1191)", () => {
     ack(s, got);
   }
   assertEquals([got, c.unacknowledged, s.tcp.counters.timeouts], [4000, 0, 0]);
+  const { recoveries } = s.tcp.counters;
   s.write(c, 2000);
   assertEquals(taken(s)[0], [4000, 960]);
+  ack(s, 6000);
+  assertEquals(s.tcp.counters.recoveries, recoveries, "nothing is thought lost any more");
 });
 
 once("send: ICMP unreachable ends an attempt, but nothing that is open (RFC 9293, 3.9.2.2)", () => {
