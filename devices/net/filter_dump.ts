@@ -12,12 +12,19 @@ export type DumpQueue = "all" | "rx" | "tx";
  *     -netdev user,id=n0 -object filter-dump,id=d0,netdev=n0,file=net.pcap
  */
 export class FilterDump extends NetFilter {
+  /** @param flush writes out what the file's buffer holds; called when the machine goes to sleep. */
   constructor(
     backend: NetBackend,
     private readonly pcap: PcapWriter,
     private readonly queue: DumpQueue = "all",
+    private readonly flush: () => void = () => {},
   ) {
     super(backend);
+  }
+
+  override inputReady(): Promise<void> {
+    this.flush();
+    return super.inputReady();
   }
 
   override send(frame: Uint8Array): void {

@@ -77,8 +77,9 @@ export class Transmitter {
   onReady(): void {
     if (!this.stalled) return;
     this.stalled = false;
-    this.host.setNotification(this.index, true);
-    if (this.flush() >= this.host.txBurst) this.again();
+    // As after a notification, so that notifications are asked for behind the last frame that goes: asked for before, those
+    // of a packed ring would be for a descriptor that lies behind by then, and never come.
+    this.run();
   }
 
   private run(): void {

@@ -173,7 +173,8 @@ class Opener implements HostNetdevs {
       throw new UsageError(`${where},file=${file}: ${(error as Error).message}`);
     }
     this.closers.push(() => out.close());
-    return new FilterDump(backend, new PcapWriter((bytes) => out.write(bytes), maxLength), queue);
+    const pcap = new PcapWriter((bytes) => out.write(bytes), maxLength);
+    return new FilterDump(backend, pcap, queue, () => out.flush());
   }
 }
 
