@@ -57,6 +57,9 @@ export class PackedDeviceQueue extends DeviceQueue {
   /** The next descriptor to take, and its AVAIL and USED bits if the driver made it available in this round. */
   declare private lastAvail: number;
   declare private availOwner: number;
+  /** The first descriptor that was not there when it was looked for (QEMU's `shadow_avail_idx`): of it we want to hear. */
+  declare private missing: number;
+  declare private missingOwner: number;
   /** The next descriptor to write, and the bits to write there: both or none. */
   declare private usedIdx: number;
   declare private usedOwner: number;
@@ -83,6 +86,8 @@ export class PackedDeviceQueue extends DeviceQueue {
     const slots = cfg.areas?.size ?? cfg.size;
     this.lastAvail = state.lastAvail < slots ? state.lastAvail : 0;
     this.availOwner = state.availWrap ? F_AVAIL : F_USED;
+    this.missing = this.lastAvail;
+    this.missingOwner = this.availOwner;
     this.usedIdx = state.usedIdx < slots ? state.usedIdx : 0;
     this.usedOwner = state.usedWrap ? OWNER : 0;
     this.firstAt = 0;
@@ -170,7 +175,8 @@ export class PackedDeviceQueue extends DeviceQueue {
       next -= this.size;
       this.availOwner ^= OWNER;
     }
-    this.lastAvail = next;
+    this.lastAvail = this.missing = next;
+    this.missingOwner = this.availOwner;
     this.inuse += taken;
     if (this.inOrder) this.enqueue(chain);
     if (this.trace.on) this.tracePop(chain);
@@ -180,7 +186,13 @@ export class PackedDeviceQueue extends DeviceQueue {
   protected override put(chain: Chain, written: number): void {
     const descriptors = chain.descriptors;
     if (this.broken === undefined) {
-      const idx = this.usedIdx;
+      let idx = this.usedIdx;
+      let owner = this.usedOwner;
+      if (idx >= this.size) {
+        // The queue shrank.
+        idx -= this.size;
+        owner ^= OWNER;
+      }
       const at = this.desc + idx * DESC_BYTES;
       const view = this.descView;
       view.setUint32(at + DESC_LEN, written, true);
@@ -188,14 +200,14 @@ export class PackedDeviceQueue extends DeviceQueue {
       // The driver stops at the first entry that is not used: its flags come last, at the flush (virtio 1.4, 2.8.22.1).
       if (this.filled === 0) {
         this.firstAt = at;
-        this.firstFlags = this.usedOwner;
+        this.firstFlags = owner;
         this.firstIdx = idx;
         if (this.trace.on) this.traceDesc(idx, DESC_LEN, 6);
       } else {
-        view.setUint16(at + DESC_FLAGS, this.usedOwner, true);
+        view.setUint16(at + DESC_FLAGS, owner, true);
         if (this.trace.on) this.traceDesc(idx, DESC_LEN, 8);
       }
-      let next = idx + descriptors;
+      let next = this.usedIdx + descriptors;
       if (next >= this.size) {
         next -= this.size;
         this.usedOwner ^= OWNER;
@@ -260,8 +272,8 @@ export class PackedDeviceQueue extends DeviceQueue {
     const view = this.deviceView;
     let flags: number = on ? NOTIFY_ENABLE : NOTIFY_DISABLE;
     if (on && this.eventIdx) {
-      const wrap = this.availOwner === F_AVAIL ? 0x8000 : 0;
-      view.setUint16(this.device + EVENT_DESC, this.lastAvail | wrap, true);
+      const wrap = this.missingOwner === F_AVAIL ? 0x8000 : 0;
+      view.setUint16(this.device + EVENT_DESC, this.missing | wrap, true);
       flags = NOTIFY_DESC;
     }
     view.setUint16(this.device + EVENT_FLAGS, flags, true);
@@ -321,6 +333,8 @@ export class PackedDeviceQueue extends DeviceQueue {
         owner ^= OWNER;
       }
     }
+    this.missing = idx;
+    this.missingOwner = owner;
     return { in: inBytes, out: outBytes };
   }
 
