@@ -140,12 +140,12 @@ export class Link {
     }
   }
 
-  /** A connection from the first end to the second, both sides of it open. */
-  open(listen = {}): { a: TcpConnection; b: TcpConnection; listener: TcpListener } {
+  /** A connection from the first end to the second, both sides of it open within `limit` of virtual time. */
+  open(listen = {}, limit = 600e9): { a: TcpConnection; b: TcpConnection; listener: TcpListener } {
     const listener = this.ends[1].listen({ address: B, port: PORT }, listen)!;
     const a = this.ends[0].connect({ address: A, port: 0 }, { address: B, port: PORT }, this.now)!;
     let b: TcpConnection | undefined;
-    this.run(() => (b ??= listener.accept()) !== undefined && a.state === "ESTABLISHED", this.now + 600e9);
+    this.run(() => (b ??= listener.accept()) !== undefined && a.state === "ESTABLISHED", this.now + limit);
     if (b === undefined) throw new Error(`not opened: ${a.state}`);
     return { a, b, listener };
   }
