@@ -23,7 +23,7 @@ export abstract class Socket {
   /** Those that were set; others have their default. */
   private options: SocketOptions = DEFAULT_OPTIONS;
 
-  constructor(protected readonly net: Net) {}
+  constructor(readonly net: Net) {}
 
   /** `tcp`, `udp`, `icmp`. */
   abstract readonly protocol: string;

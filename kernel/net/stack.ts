@@ -1,26 +1,19 @@
 import type { NetDevice } from "../../drivers/net/mod.ts";
-import {
-  formatAddress,
-  formatCidr,
-  formatMac,
-  LOOPBACK,
-  networkOf,
-  UNSPECIFIED,
-} from "../../inet/addresses.ts";
+import { formatAddress, formatCidr, networkOf, UNSPECIFIED } from "../../inet/addresses.ts";
 import { ETHERNET_HEADER } from "../../inet/ethernet.ts";
 import { UNREACHABLE_PORT, UNREACHABLE_PROTOCOL } from "../../inet/icmp.ts";
 import { IPV4_HEADER, IPV4_MAX, PROTOCOL_TCP, PROTOCOL_UDP } from "../../inet/ipv4.ts";
 import { Tcp, type TcpConnection, type TcpOptions } from "../../inet/tcp/mod.ts";
 import { WakerRegistration } from "../future.ts";
 import type { TargetLog } from "../log.ts";
-import { Arp } from "./arp.ts";
+import type { Arp } from "./arp.ts";
 import { Dhcp } from "./dhcp.ts";
 import { Echo } from "./echo.ts";
 import { Icmp, type IcmpReport } from "./icmp.ts";
-import { Interface } from "./interface.ts";
+import type { Interface } from "./interface.ts";
 import { IpInput, type Packet } from "./ip_input.ts";
 import { IpOutput } from "./ip_output.ts";
-import { LoopbackDevice } from "./loopback.ts";
+import { Links } from "./links.ts";
 import { Routes } from "./routes.ts";
 import { TcpCarrier } from "./tcp_carrier.ts";
 import { Udp } from "./udp.ts";
@@ -50,10 +43,9 @@ export interface AddressConfig {
  * interface. It has no timers and never waits: {@link NetStack.poll} does what is to be done and says when to come back.
  */
 export class NetStack {
-  readonly interfaces: Interface[] = [];
-  readonly loopback: Interface;
-  readonly arps = new Map<Interface, Arp>();
-  readonly routes = new Routes(this.interfaces);
+  readonly interfaces: readonly Interface[];
+  readonly arps: ReadonlyMap<Interface, Arp>;
+  readonly routes: Routes;
   readonly output: IpOutput;
   readonly input: IpInput;
   readonly icmp: Icmp;
@@ -68,7 +60,7 @@ export class NetStack {
   readonly random32: () => number;
   /** Those who wait for an address. */
   readonly configured = new WakerRegistration();
-  private linkChanged = false;
+  private readonly links: Links;
   private readonly log: TargetLog;
   private readonly tcpOptions: TcpOptions | undefined;
   private tcpMachine: Tcp | undefined;
@@ -77,10 +69,16 @@ export class NetStack {
     const { random32, log } = options;
     this.log = log;
     this.random32 = random32;
-    this.loopback = this.add("lo", new LoopbackDevice(), true);
-    this.loopback.address = LOOPBACK;
-    this.loopback.prefix = 8;
-    options.cards.forEach((card, i) => this.add(`eth${i}`, card, false));
+    this.links = new Links(options.cards, {
+      work: () => this.touch(),
+      undelivered: (bytes, start, end) => this.icmp.lost(bytes, start, end, "host"),
+      conflict: (iface) => this.dhcp.conflict(iface),
+      up: (iface, now) => this.dhcp.linkUp(iface, now),
+      down: (iface) => this.dhcp.linkDown(iface),
+    }, log);
+    this.interfaces = this.links.interfaces;
+    this.arps = this.links.arps;
+    this.routes = new Routes(this.interfaces);
     const scratch = new Uint8Array(ETHERNET_HEADER + IPV4_HEADER + IPV4_MAX);
     this.output = new IpOutput(this.arps, random32);
     this.icmp = new Icmp(this.routes, this.output, {
@@ -156,8 +154,7 @@ export class NetStack {
    */
   poll(now: number): number | undefined {
     this.output.now = now;
-    if (this.linkChanged) this.lookAtLinks(now);
-    for (const arp of this.arps.values()) arp.poll(now);
+    this.links.poll(now);
     this.input.poll(now);
     this.dhcp.poll(now);
     let received = 0;
@@ -183,9 +180,8 @@ export class NetStack {
   }
 
   private nextDeadline(): number | undefined {
-    let next = earlier(this.tcpMachine?.nextDeadline(), this.dhcp.nextDeadline());
-    for (const arp of this.arps.values()) next = earlier(next, arp.nextDeadline());
-    return earlier(next, this.input.nextDeadline());
+    const transport = earlier(this.tcpMachine?.nextDeadline(), this.dhcp.nextDeadline());
+    return earlier(transport, earlier(this.links.nextDeadline(), this.input.nextDeadline()));
   }
 
   private receive(iface: Interface, now: number): number {
@@ -209,51 +205,6 @@ export class NetStack {
     else if (report.protocol === PROTOCOL_TCP) {
       this.tcp.unreachable(local, remote, bytes, start, end, kind, this.output.now, mtu);
     } else this.echo.unreachable(report);
-  }
-
-  private add(name: string, device: NetDevice, isLoopback: boolean): Interface {
-    const iface = new Interface(name, device, isLoopback);
-    this.interfaces.push(iface);
-    device.onReceive = () => this.onWork?.();
-    device.onWritable = () => {
-      iface.full = false;
-      this.onWork?.();
-    };
-    device.onLinkChange = () => {
-      this.linkChanged = true;
-      this.onWork?.();
-    };
-    if (isLoopback) return iface;
-    const arp = new Arp(iface, {
-      unreachable: (frames) => {
-        for (const { bytes } of frames) this.icmp.lost(bytes, ETHERNET_HEADER, bytes.length, "host");
-      },
-      conflict: (message) => {
-        this.log.warn(message);
-        this.dhcp.conflict(iface);
-      },
-    });
-    this.arps.set(iface, arp);
-    this.log.info(`${name}: ${device.name}, ${formatMac(device.mac)}, mtu ${iface.mtu}`);
-    return iface;
-  }
-
-  /** A link went up or down, or a card asks that its address be announced (virtio 1.4, 5.1.6.5.4). */
-  private lookAtLinks(now: number): void {
-    this.linkChanged = false;
-    for (const [iface, arp] of this.arps) {
-      const up = iface.device.broken === undefined && iface.device.linkUp();
-      const was = iface.linkUp;
-      iface.linkUp = up;
-      // Frames leave a card without a link at once: into nothing.
-      iface.full = false;
-      if (up !== was) this.log.info(`${iface.name}: link ${up ? "up" : "down"}`);
-      if (up && !was) {
-        arp.reset();
-        this.dhcp.linkUp(iface, now);
-      } else if (!up && was) this.dhcp.linkDown(iface);
-      if (up) arp.announce(now);
-    }
   }
 }
 

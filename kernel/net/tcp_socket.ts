@@ -5,6 +5,7 @@ import { type Errno, SocketError } from "./errors.ts";
 import type { Net } from "./net.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, Socket, type SocketAddress } from "./socket.ts";
 import type { SocketOption } from "./socket_options.ts";
+import { choosePort, isTaken } from "./tcp_ports.ts";
 
 const ERRORS: Readonly<Record<TcpErrorKind, Errno>> = {
   reset: "ECONNRESET",
@@ -13,8 +14,6 @@ const ERRORS: Readonly<Record<TcpErrorKind, Errno>> = {
   unreachable: "EHOSTUNREACH",
   aborted: "ECONNABORTED",
 };
-/** Ports to choose from where one listens without having said on which (RFC 6335, 6). */
-const FIRST_PORT = 49152, PORTS = 16384;
 
 /** A TCP socket. */
 export class TcpSocket extends Socket {
@@ -42,11 +41,8 @@ export class TcpSocket extends Socket {
     if (address !== UNSPECIFIED && !stack.routes.isOwn(address)) {
       throw new SocketError("EADDRNOTAVAIL", "bind");
     }
-    if (port === 0) this.local = { address, port: this.choosePort() };
-    else {
-      if (this.isTaken(address, port)) throw new SocketError("EADDRINUSE", `bind ${port}`);
-      this.local = { address, port };
-    }
+    if (port !== 0 && isTaken(this, local)) throw new SocketError("EADDRINUSE", `bind ${port}`);
+    this.local = { address, port: port !== 0 ? port : choosePort(this.net) };
   }
 
   /** @throws {SocketError} EADDRINUSE, EINVAL if it is connected. */
@@ -135,6 +131,10 @@ export class TcpSocket extends Socket {
   }
   getpeername(): SocketAddress {
     return this.connected("getpeername").remote;
+  }
+  /** Whether it has a port of its own to itself: bound or listening, and not a connection. */
+  get ownPort(): SocketAddress | undefined {
+    return this.connection === undefined && this.local.port !== 0 ? this.local : undefined;
   }
   override get isListening(): boolean {
     return this.listener !== undefined;
@@ -249,30 +249,5 @@ export class TcpSocket extends Socket {
   private connected(call: string): TcpConnection {
     if (this.connection === undefined) throw new SocketError("ENOTCONN", call);
     return this.connection;
-  }
-
-  private isTaken(address: number, port: number): boolean {
-    const meets = (other: SocketAddress) =>
-      other.port === port &&
-      (other.address === address || other.address === UNSPECIFIED || address === UNSPECIFIED);
-    for (const socket of this.net.sockets) {
-      if (!(socket instanceof TcpSocket) || socket === this || socket.connection !== undefined) continue;
-      const both = this.getsockopt("SO_REUSEADDR") && socket.getsockopt("SO_REUSEADDR");
-      if (meets(socket.local) && !(both && socket.listener === undefined)) return true;
-    }
-    if (this.getsockopt("SO_REUSEADDR")) return false;
-    for (const { local } of this.net.stack.tcp.connections) if (meets(local)) return true;
-    return false;
-  }
-  private choosePort(): number {
-    const taken = new Set<number>();
-    for (const socket of this.net.sockets) if (socket instanceof TcpSocket) taken.add(socket.local.port);
-    for (const { local } of this.net.stack.tcp.connections) taken.add(local.port);
-    const first = this.net.stack.random32();
-    for (let i = 0; i < PORTS; i++) {
-      const port = FIRST_PORT + (first + i) % PORTS;
-      if (!taken.has(port)) return port;
-    }
-    throw new SocketError("EADDRINUSE", "bind");
   }
 }

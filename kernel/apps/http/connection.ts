@@ -6,6 +6,7 @@ import { hasWord, HttpError, MAX_HEAD, parseRequest, type Request } from "./head
 import { ErrorPage, reasonOf } from "./reasons.ts";
 import type { HttpServer } from "./server.ts";
 import { ByteStream } from "./stream.ts";
+import { hasTag, pathOf } from "./target.ts";
 
 /** What is still read of a client that is being hung up on, so that it hears the answer and not a reset. */
 const LINGER_BYTES = 262_144, LINGER_TIME = 2e9;
@@ -135,7 +136,7 @@ export class HttpConnection {
     const content = yield* server.directory.get(path);
     if (content === undefined) {
       yield* this.send(404, new ErrorPage(404, "there is nothing here"), method === "HEAD", again);
-    } else if (content.etag !== undefined && matches(fields.get("if-none-match"), content.etag)) {
+    } else if (content.etag !== undefined && hasTag(fields.get("if-none-match"), content.etag)) {
       yield* this.send(304, content, true, again);
     } else yield* this.send(200, content, method === "HEAD", again);
     return again;
@@ -210,23 +211,4 @@ export class HttpConnection {
 
 function isTimeout(error: unknown): boolean {
   return error instanceof SocketError && error.code === "EAGAIN" && error.call === "recv";
-}
-
-/** The path of a request's target, without its query, decoded. @throws {HttpError} 400 */
-function pathOf({ target, method }: Request): string {
-  if (target === "*" && method === "OPTIONS") return target;
-  // A proxy's form names the host as well (RFC 9112, 3.2.2).
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "");
-  if (path === "" && path !== target) return "/";
-  if (!path.startsWith("/")) throw new HttpError(400, "the address makes no sense");
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    throw new HttpError(400, "the address is badly encoded");
-  }
-}
-
-function matches(wanted: string | undefined, etag: string): boolean {
-  return wanted !== undefined &&
-    wanted.split(",").some((w) => w.trim() === "*" || w.trim().replace(/^W\//, "") === etag);
 }

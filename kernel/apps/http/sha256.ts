@@ -3,7 +3,10 @@
 const K = Uint32Array.from(primes(64), (p) => fraction(Math.cbrt(p)));
 const FIRST = Uint32Array.from(primes(8), (p) => fraction(Math.sqrt(p)));
 
-/** ```ts
+/**
+ * One digest.
+ *
+ * ```ts
  * import { Sha256 } from "./sha256.ts";
  * const hash = new Sha256();
  * hash.update(new TextEncoder().encode("abc"));

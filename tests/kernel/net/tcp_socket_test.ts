@@ -124,7 +124,9 @@ onceTest("a reader that does not read stops the writer; nothing grows, and nothi
   const accepted = world.finish(b.spawn("accept", server.accept()));
   world.pass(300e9);
   assert(sent <= 52_000, `${sent}`);
+  const before = world.now;
   assertEquals(world.finish(b.spawn("reader", readAll(accepted))), bytes);
+  assert(world.now - before < 1e9, "the writer hears of room at once, and need not probe for it");
 });
 
 onceTest(
