@@ -151,7 +151,8 @@ export abstract class VirtioDevice {
     if (!ok || this.listening) return;
     this.listening = true;
     // QEMU kicks every queue as it starts to listen: buffers may have been there before. (On MMIO it does with KVM only.)
-    for (const q of this.queues) if (q.desc !== 0) this.schedule(q.index);
+    // Its main loop comes to the last one first.
+    for (let i = this.queues.length - 1; i >= 0; i--) if (this.queues[i].desc !== 0) this.schedule(i);
   }
   /** Bus mastering went off: nothing may be popped, and the device stops. On again, it waits for the driver. */
   setBusMaster(on: boolean): void {
@@ -173,6 +174,7 @@ export abstract class VirtioDevice {
   }
   /** Device reset (virtio 1.4, 2.4): everything but hostFeatures, generation and what the model keeps. */
   reset(): void {
+    this.listening = false;
     this.setStatus(0);
     this.onReset();
     this.broken = false;

@@ -200,11 +200,15 @@ export function strayNotify(d: Driver): void {
     );}
 }
 
-/** The ports of a transitional device: reads. What is written there our model does not do. */
+/** The ports of a transitional device: reads, the queue selection and a reset. Our model does nothing else there. */
 function strayLegacy(d: Driver): void {
   const { dice } = d;
   const off = dice.pick([0, 4, 8, 12, 14, 16, 18, 19, 20, 22, 24, 28, 32]);
   if (dice.chance(0.1)) d.write("legacy", 14, 2, dice.pick([0, 1, 2, 1023, 1024]));
+  if (dice.chance(0.05)) {
+    d.write("legacy", 18, 1, 0);
+    d.forget();
+  }
   d.read("legacy", off, dice.pick([1, 2, 4]));
 }
 
