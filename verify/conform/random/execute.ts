@@ -1,9 +1,10 @@
 import type { World } from "../world.ts";
-import { Cap, PCI_WINDOWS, Registers } from "./places.ts";
-import { type Program, Ram, type Step } from "./program.ts";
+import { Cap, Registers } from "./places.ts";
+import type { Program, Step } from "./program.ts";
 import { NetPeer } from "./net_peer.ts";
 import { DriverRing } from "./ring.ts";
 import { drainInput } from "./drain.ts";
+import { resetDevice } from "./known_state.ts";
 import type { Target } from "./targets.ts";
 import { Window } from "./window.ts";
 
@@ -60,7 +61,7 @@ export class Rig {
   async run(program: Program, patience = 1): Promise<Observation[]> {
     const seen: Observation[] = [];
     try {
-      await this.reset(patience);
+      this.reset(patience);
       this.used = program;
       for (const step of program.steps) {
         const o: Observation = {};
@@ -186,44 +187,15 @@ export class Rig {
     return parts.join(" ");
   }
 
-  /** The known state: device reset, windows in place, MSI-X off, selectors 0, memory plain, no input waiting. */
-  private async reset(patience: number): Promise<void> {
-    const r = this.registers;
+  /** Brings everything back to where it was before the first program. */
+  private reset(patience: number): void {
     this.rings = new Map();
-    const reset = () => {
-      r.setStatus(0);
-      for (const select of [1, 0]) {
-        if (this.target.transport === "mmio") {
-          r.write("mmio", 0x24, 4, select);
-          r.write("mmio", 0x20, 4, 0);
-        } else {
-          r.write("common", 0x08, 4, select);
-          r.write("common", 0x0c, 4, 0);
-        }
-      }
-      // Features without VERSION_1 leave a mark of their own: reset once more.
-      r.setStatus(0);
-    };
-    if (this.target.transport !== "mmio") {
-      for (const [off, width, value] of PCI_WINDOWS) r.write("cfg", off, width, value);
-      reset();
-      r.write("common", 0x00, 4, 0);
-      if (this.used?.steps.some((s) => s.op === "reg" && s.at === "msix")) this.resetMsix();
-    } else {
-      reset();
-      r.write("mmio", 0x14, 4, 0);
-      for (const q of this.touched()) {
-        // A reset leaves what was written for the queues.
-        r.write("mmio", 0x30, 4, q);
-        for (const off of [0x38, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4]) r.write("mmio", off, 4, 0);
-      }
-      r.write("mmio", 0x30, 4, 0);
-    }
+    resetDevice(this.registers, this.target, this.used?.steps ?? []);
     if (this.used?.steps.some((s) => s.op === "input")) {
       this.window.clear();
       if (this.peer !== undefined) this.loseFrames();
       else drainInput(this.world, this.registers, this.window, this.target);
-      reset();
+      resetDevice(this.registers, this.target, []);
     }
     for (let i = 0; i < patience; i++) this.world.settle();
     this.world.takeLines();
@@ -231,28 +203,11 @@ export class Rig {
     this.peer?.take();
     this.window.clear();
     this.died();
-    await undefined;
-  }
-  /** Queues that the last program may have written registers of. */
-  private touched(): Set<number> {
-    const found = new Set([0]);
-    for (const s of this.used?.steps ?? []) {
-      if (s.op === "ring") found.add(s.q);
-      if (s.op === "reg" && s.off <= 0x30 && s.off + s.width > 0x30 && s.value !== undefined) {
-        found.add(s.value);
-      }
-    }
-    return found;
   }
   /** Frames that wait for a network card are lost as it starts (QEMU asks for them a moment too early). */
   private loseFrames(): void {
     this.registers.setStatus(15);
     this.world.settle();
-  }
-  private resetMsix(): void {
-    for (let v = 0; v < this.target.vectors; v++) {
-      for (const [i, value] of [0, 0, 0, 1].entries()) this.registers.write("msix", 16 * v + 4 * i, 4, value);
-    }
   }
 }
 
@@ -269,5 +224,3 @@ function acts(step: Extract<Step, { op: "reg" }>): boolean {
   if (at === "mmio") return !touches(0x14, 0x44) && !touches(0x80, 0xa8);
   return true;
 }
-
-export { Ram };

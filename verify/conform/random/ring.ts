@@ -6,7 +6,6 @@ import {
   PackedDesc,
   PackedDescF,
   SplitDesc,
-  Used,
 } from "../../../spec/mod.ts";
 import { availSize, usedSize } from "../../../spec/mod.ts";
 import type { Desc, Step } from "./program.ts";
@@ -130,6 +129,3 @@ export class DriverRing {
     this.ram.u32(at + SplitDesc.LEN, d.n >>> 0);
   }
 }
-
-/** Bytes of the used ring's head that a program may find interesting. */
-export const USED_HEAD = Used.RING;

@@ -73,7 +73,7 @@ export class Window implements RamWriter {
     }
     return text;
   }
-  /** What the device wrote since the last call: `address:bytes`, lowest first.  */
+  /** What the device wrote since the last call: `address:bytes`, lowest first. */
   takeWrites(): string {
     let text = "";
     for (const part of this.parts) {
