@@ -43,7 +43,7 @@ Deno.test("configuration space of the chipset is QEMU's, register for register",
   for (const [where, expected] of Object.entries(DUMPS)) {
     const [machine, bdf] = where.split(" ");
     const [dev, fn] = bdf.split(".").map(Number);
-    const m = machineOf({ machine: machine as "q35" | "pc" });
+    const m = machineOf({ machine: machine as "q35" | "pc", memory: 64 << 20 });
     const found: string[] = [];
     for (let at = 0; at < 256; at += 4) {
       const value = cfgRead(m, dev, fn, at);
