@@ -126,20 +126,27 @@ once("what one machine does not survive is a difference, too", async () => {
 });
 
 once("kept differences are known by what a program did", () => {
-  const at = (target: string, steps: Step[], simulated: object, qemu: object) =>
-    keptId({
+  const at = (target: string, steps: Step[], simulated: object, qemu: object) => {
+    const step = Math.max(0, steps.length - 1);
+    const fields = Object.keys({ ...simulated, ...qemu }) as ("memory" | "gone")[];
+    const run = (last: object) => [...Array.from({ length: step }, () => ({})), last];
+    return keptId({
       program: { target, seed: 0, index: 0, steps },
-      difference: { step: 0, fields: Object.keys({ ...simulated, ...qemu }) as ("memory" | "gone")[] },
-      simulated: [simulated],
-      qemu: [qemu],
+      difference: { step, fields },
+      simulated: run(simulated),
+      qemu: run(qemu),
     });
+  };
   const reset: Step[] = [{ op: "reg", at: "mmio", off: 0xc0, width: 4, value: 1 }];
   assertEquals(at("rng-mmio-split", reset, { memory: "1:01" }, {}), "mmio-queue-reset");
   assertEquals(at("rng-mmio-split", [], { memory: "1:01" }, {}), undefined);
   assertEquals(at("rng-pci-packed", [], {}, { gone: "Hung" }), "packed-readable-after-writable-hangs");
   assertEquals(at("rng-pci-split", [], {}, { gone: "Hung" }), undefined);
   const place = { desc: 0x100000, driver: 0x100600, device: 0x100800 };
-  const ring: Step[] = [{ op: "ring", q: 0, packed: true, size: 4, ...place }];
+  const ring: Step[] = [
+    { op: "ring", q: 0, packed: true, size: 4, ...place },
+    { op: "chain", q: 0, d: [{ a: 0x110000, n: 1, x: 3 }, { a: 0x110010, n: 1, f: 2, x: 1 }] },
+  ];
   const memory = (written: string) => ({ memory: written });
   const id = at("rng-pci-packed", ring, memory("10000c:01 10000e:8080"), memory("10000e:8080"));
   assertEquals(id, "packed-id-of-first-descriptor");

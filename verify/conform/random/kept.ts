@@ -1,8 +1,14 @@
-import { Avail, ConsoleQueue, DESC_SIZE, DescF, PackedDesc, SplitDesc, Used } from "../../../spec/mod.ts";
+import { ConsoleQueue, DESC_SIZE, DescF, PackedDesc, Used } from "../../../spec/mod.ts";
 import type { Difference } from "./compare.ts";
 import type { Observation } from "./execute.ts";
+import {
+  hasMixedIds,
+  hasTableBehind,
+  offersShortControlBuffer,
+  type Replayed,
+  replayed,
+} from "./kept_rings.ts";
 import { type Program, Ram, type Step } from "./program.ts";
-import { DriverRing } from "./ring.ts";
 import { targetOf } from "./targets.ts";
 
 /** A difference of a program, and both sides of it. */
@@ -33,13 +39,13 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
   {
     // A table behind other buffers of a chain (virtio 1.4, 2.7.5.3.2), which QEMU 7.2 takes for a buffer.
     id: "indirect-behind-buffers",
-    is: (found) => ringsOf(before(found)).some(hasTableBehind),
+    is: (found) => replayed(before(found)).some(hasTableBehind),
   },
   {
     // The id of a list is in its last descriptor (virtio 1.4, 2.8.6); QEMU 7.2 takes the first one's.
     id: "packed-id-of-first-descriptor",
     is: (found) =>
-      onlyMemory(found) &&
+      onlyMemory(found) && replayed(before(found)).some(hasMixedIds) &&
       differingBytes(found).every((at) =>
         before(found).some((s) => s.op === "ring" && s.packed && isId(at, s.desc, s.size))
       ),
@@ -49,6 +55,7 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     id: "console-control-length",
     is: (found) =>
       targetOf(found.program.target).device === "serial" && onlyMemory(found) &&
+      replayed(before(found)).some(offersShortControlBuffer) &&
       differingBytes(found).every((at) =>
         before(found).some((s) => s.op === "ring" && s.q === ConsoleQueue.CTRL_RECEIVE && isUsedLength(at, s))
       ),
@@ -93,10 +100,7 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     id: "ring-outside-memory",
     is: (found) =>
       onlyMemory(found) && differingBytes(found).every((at) => at < Ram.rings) &&
-      before(found).some((s) =>
-        s.op === "reg" && s.value !== undefined && s.value !== 0 &&
-        (s.at === "common" ? s.off >= 0x20 && s.off < 0x38 : s.at === "mmio" && s.off >= 0x80 && s.off < 0xa8)
-      ),
+      before(found).some(namesAreaOutside),
   },
   {
     id: "mmio-queue-reset",
@@ -115,6 +119,14 @@ function roomOf({ d }: Extract<Step, { op: "chain" }>): number {
   return d.reduce((n, each) => n + (((each.f ?? 0) & DescF.WRITE) === 0 ? 0 : each.n), 0);
 }
 
+/** Whether the program writes an address of a ring's area, or half of one, that is beyond RAM. */
+function namesAreaOutside(step: Step): boolean {
+  if (step.op !== "reg" || step.value === undefined) return false;
+  const { at, off, value } = step;
+  const area = at === "common" ? off >= 0x20 && off < 0x38 : at === "mmio" && off >= 0x80 && off < 0xa8;
+  return area && ((off & 4) === 0 ? value >= Ram.size - Ram.big : value !== 0);
+}
+
 /** Whether an address is in the id field of a packed ring's descriptor. */
 function isId(at: number, desc: number, size: number): boolean {
   const offset = at - desc;
@@ -122,7 +134,7 @@ function isId(at: number, desc: number, size: number): boolean {
 }
 
 /** Whether an address is in the length of a used entry. */
-function isUsedLength(at: number, { packed, desc, device, size }: RingStep): boolean {
+function isUsedLength(at: number, { packed, desc, device, size }: Replayed["ring"]): boolean {
   if (packed) {
     return at >= desc && at < desc + size * DESC_SIZE && ((at - desc) % DESC_SIZE & ~3) === PackedDesc.LEN;
   }
@@ -142,50 +154,4 @@ function bytesOf(memory = ""): Map<number, string> {
     for (let i = 0; i < hex.length; i += 2) found.set(parseInt(at, 16) + i / 2, hex.slice(i, i + 2));
   }
   return found;
-}
-
-type RingStep = Extract<Step, { op: "ring" }>;
-
-/** The split rings of a program, and the memory in which its steps leave them. */
-function ringsOf(steps: readonly Step[]): { ring: RingStep; memory: DataView }[] {
-  const memory = new DataView(new ArrayBuffer(Ram.end));
-  const inside = (at: number, length: number) => at >= 0 && at + length <= Ram.end;
-  const ram = {
-    bytes: (at: number, bytes: Uint8Array) => {
-      if (inside(at, bytes.length)) new Uint8Array(memory.buffer).set(bytes, at);
-    },
-    u16: (at: number, value: number) => {
-      if (inside(at, 2)) memory.setUint16(at, value, true);
-    },
-    u32: (at: number, value: number) => {
-      if (inside(at, 4)) memory.setUint32(at, value, true);
-    },
-    fill: (at: number, length: number) => {
-      if (inside(at, length)) new Uint8Array(memory.buffer).fill(0, at, at + length);
-    },
-  };
-  const rings = new Map<number, DriverRing>();
-  for (const step of steps) {
-    if (step.op === "ring") rings.set(step.q, new DriverRing(step, ram));
-    else if (step.op === "chain") rings.get(step.q)?.chain(step);
-    else if (step.op === "publish") rings.get(step.q)?.publish(step.jump ?? 0);
-    else if (step.op === "poke") ram.bytes(step.at, Uint8Array.fromHex(step.hex));
-  }
-  return [...rings.values()].map(({ setup }) => ({ ring: setup, memory }));
-}
-
-/** Whether a chain of a split ring goes on to a descriptor that names a table. */
-function hasTableBehind({ ring, memory }: { ring: RingStep; memory: DataView }): boolean {
-  const ends = [ring.desc + ring.size * DESC_SIZE, ring.driver + Avail.RING + 2 * ring.size];
-  if (ring.packed || ends.some((end) => end > Ram.end)) return false;
-  for (let entry = 0; entry < ring.size; entry++) {
-    let slot = memory.getUint16(ring.driver + Avail.RING + 2 * entry, true);
-    for (let count = 0; count < ring.size && slot < ring.size; count++) {
-      const flags = memory.getUint16(ring.desc + slot * DESC_SIZE + SplitDesc.FLAGS, true);
-      if (count > 0 && (flags & DescF.INDIRECT) !== 0) return true;
-      if ((flags & DescF.NEXT) === 0 || (count === 0 && (flags & DescF.INDIRECT) !== 0)) break;
-      slot = memory.getUint16(ring.desc + slot * DESC_SIZE + SplitDesc.NEXT, true);
-    }
-  }
-  return false;
 }

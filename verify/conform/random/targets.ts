@@ -14,6 +14,8 @@ export interface Target {
   readonly vectors: number;
 }
 
+/** The name of the serial device's second port. */
+export const PORT_NAME = "org.pagurus.0";
 /** Ports of the serial device: queues are two for each, and two for control. */
 const SERIAL_PORTS = 3;
 /** Queues and MSI-X vectors by device. */
@@ -54,7 +56,7 @@ function target(device: Target["device"], transport: Target["transport"], packed
       "-chardev stdio,id=c0",
       `-device virtio-serial-${on},max_ports=${SERIAL_PORTS}${mode}${props}`,
       "-device virtconsole,chardev=c0",
-      "-device virtserialport,name=org.pagurus.0,nr=1",
+      `-device virtserialport,name=${PORT_NAME},nr=1`,
     );
   }
   return {
