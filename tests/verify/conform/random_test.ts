@@ -146,6 +146,7 @@ once("kept differences are known by what a program did", () => {
   const ring: Step[] = [
     { op: "ring", q: 0, packed: true, size: 4, ...place },
     { op: "chain", q: 0, d: [{ a: 0x110000, n: 1, x: 3 }, { a: 0x110010, n: 1, f: 2, x: 1 }] },
+    { op: "publish", q: 0 },
   ];
   const memory = (written: string) => ({ memory: written });
   const id = at("rng-pci-packed", ring, memory("10000c:01 10000e:8080"), memory("10000e:8080"));
