@@ -66,7 +66,7 @@ export class LoopbackDevice implements NetDevice {
 
   /** Where a frame of this length fits in one piece; -1: nowhere. */
   private room(length: number): number {
-    if (this.held === 0) return 0;
+    if (this.held === 0) return this.tail = 0;
     if (this.head > this.tail) {
       if (this.head + length <= CAPACITY) return this.head;
       return length < this.tail ? 0 : -1;

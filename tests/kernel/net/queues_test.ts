@@ -73,7 +73,20 @@ onceTest(
         assertEquals(device.receive(), undefined);
         assertEquals(writable > 0, refused);
       }),
-      { numRuns: 40 },
+      {
+        numRuns: 40,
+        endOnFailure: true,
+        // The ring becomes empty in its middle, is filled to its end, and then something small comes.
+        examples: [[[
+          1,
+          0,
+          -3,
+          ...new Array<number>(8).fill(60_000),
+          44_000,
+          ...new Array<number>(14).fill(0),
+          -4,
+        ]]],
+      },
     );
   },
 );
