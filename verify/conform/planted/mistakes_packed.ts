@@ -41,8 +41,8 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
     id: "packed-used-flags",
     rule: "used descriptor, 2.8.1: AVAIL and USED are both the wrap counter",
     file: PACKED,
-    find: "this.firstFlags = this.usedOwner;",
-    replace: "this.firstFlags = this.usedOwner & F_USED;",
+    find: "this.firstFlags = owner;",
+    replace: "this.firstFlags = owner & F_USED;",
     on: "packed",
   },
   {
@@ -65,8 +65,8 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
     id: "packed-skip",
     rule: "used descriptor, 2.8.6: the rest of a list is skipped",
     file: PACKED,
-    find: "let next = idx + descriptors;",
-    replace: "let next = idx + 1;",
+    find: "let next = this.usedIdx + descriptors;",
+    replace: "let next = this.usedIdx + 1;",
     on: "packed",
   },
   {
