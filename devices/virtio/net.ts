@@ -109,7 +109,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     this.headers = new OffloadHeaders();
     this.plainHeader = new Uint8Array(NET_HDR_SIZE);
     this.setPairs(1);
-    this.writeConfig();
     options.backend?.attach(this, {
       now: () => ctx.events.now,
       schedule: (delay, run) => ctx.events.schedule(delay, run),
@@ -126,7 +125,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   setLink(up: boolean): void {
     if (up === this.linkUp) return;
     this.netStatus ^= NetStatus.LINK_UP;
-    this.writeConfig();
     this.notifyConfig();
     this.changed(this.status);
   }
@@ -135,7 +133,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     if (!this.negotiated(NetF.GUEST_ANNOUNCE) || !this.negotiated(NetF.CTRL_VQ)) return;
     this.traceQemu("virtio_net_announce_notify", "");
     this.netStatus |= NetStatus.ANNOUNCE;
-    this.writeConfig();
     this.notifyConfig();
   }
 
@@ -217,7 +214,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   announced(): boolean {
     if ((this.netStatus & NetStatus.ANNOUNCE) === 0) return false;
     this.netStatus &= ~NetStatus.ANNOUNCE;
-    this.writeConfig();
     return true;
   }
   usePairs(count: number): boolean {
@@ -259,14 +255,22 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     for (const t of this.transmitters) t.onReset();
     this.steering.reset();
     this.late.length = 0;
-    this.writeConfig();
   }
-  /** Only a driver of long ago writes its address here (virtio 1.4, 5.1.4.3). */
+  override configRead(offset: number, width: number): number {
+    if (offset + width <= this.config.length) {
+      const { maxPairs, options } = this;
+      writeNetConfig(this.config, this.mac, this.netStatus, { ...options, maxPairs });
+    }
+    return super.configRead(offset, width);
+  }
+  /**
+   * Only a driver of long ago writes its address here (virtio 1.4, 5.1.4.3): the bytes that it writes, among those that it
+   * read last, as in QEMU.
+   */
   protected override onConfigWrite(): void {
     if (!this.negotiated(NetF.CTRL_MAC_ADDR) && !this.negotiated(F.VERSION_1)) {
       this.mac.set(this.config.subarray(NetConfig.MAC, NetConfig.MAC + this.mac.length));
     }
-    this.writeConfig();
   }
 
   /** The driver has given buffers: what waits goes in. */
@@ -277,7 +281,6 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   }
   private control(index: number): void {
     runCommands(index, this);
-    this.writeConfig();
   }
   private changed(status: number): void {
     const driverOk = (status & DeviceStatus.DRIVER_OK) !== 0;
@@ -297,8 +300,5 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     const { rxQueueSize, txQueueSize } = this.options;
     for (let i = kept; i < 2 * pairs; i++) this.addQueue((i & 1) === 0 ? rxQueueSize : txQueueSize);
     this.addQueue(CONTROL_QUEUE_SIZE);
-  }
-  private writeConfig(): void {
-    writeNetConfig(this.config, this.mac, this.netStatus, { ...this.options, maxPairs: this.maxPairs });
   }
 }

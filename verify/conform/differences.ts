@@ -73,6 +73,17 @@ export const DIFFERENCES: readonly KeptDifference[] = [
     is: gone("dies"),
   },
   {
+    id: "packed-unpop",
+    checks: on(["net-pci/packed", "net-mmio/packed"], ["receive/plain/too-long-for-chain"]),
+    programs: "a frame is too long for a chain of several buffers on a packed ring",
+    simulated: "the frame is lost, and the chain waits for the next",
+    qemu: "the next frame goes to the chain's second descriptor",
+    reason:
+      "QEMU bug: a chain that is put back counts as one descriptor. virtio 1.4, 2.8.21: buffers are used as they were " +
+      "made available",
+    is: onlyAt(/^[12]\.rx\b/),
+  },
+  {
     id: "packed-receive-error-repeats",
     checks: ["console-pci/packed/receive-broken"],
     programs: "a broken receive queue of a console on a packed ring",

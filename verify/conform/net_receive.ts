@@ -144,6 +144,17 @@ export const receiveQuestions: readonly NetQuestion[] = [
   plain("old-merged", "MRG_RXBUF without VERSION_1", MRG, [100, 70, 70], [60, 100]),
   plain("pieces", "chains of small buffers", VERSION_1, [100], [60]),
   {
+    name: "receive/plain/too-long-for-chain",
+    title: "a frame is too long for a chain of two buffers, the next one is not",
+    spec: BUFFERS,
+    run({ card, peer }, ring) {
+      card.start(VERSION_1 | ring);
+      card.give(RX, [write(card, 40), write(card, 40)]);
+      card.give(RX, [write(card, 100)]);
+      return arrive(card, peer, [69, 60, 61]);
+    },
+  },
+  {
     name: "receive/waits",
     title: "no buffer: the frame waits, with notifications wanted, and arrives with the next buffer",
     spec: BUFFERS,
