@@ -30,10 +30,10 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
   },
   {
     id: "split-next-range",
-    rule: "next, 2.7.5: less than the table's length",
+    rule: "next, 2.7.5: the table's last descriptor may follow",
     file: SPLIT,
     find: "if (i >= max) this.badNext(chain, i, max);",
-    replace: "if (i > max) this.badNext(chain, i, max);",
+    replace: "if (i >= max - 1) this.badNext(chain, i, max);",
     on: "split",
   },
   {

@@ -27,6 +27,9 @@ const CAMPAIGN = "verify/conform/random/main.ts";
 
 /** A copy of the tree into which mistakes are planted, one at a time. */
 export class Tree {
+  /** What was found to type-check: once is enough. */
+  private readonly checked = new Set<Mistake>();
+
   constructor(private readonly host: TreeHost) {}
 
   /** Runs `work` with the mistake in the tree. @throws {Error} if it does not fit, or does not type-check. */
@@ -34,8 +37,11 @@ export class Tree {
     const before = this.host.read(mistake.file);
     this.host.write(mistake.file, plant(mistake, before));
     try {
-      const { code, errors } = await this.host.deno(["check", "--quiet", CAMPAIGN]);
-      if (code !== 0) throw new Error(`${mistake.id} does not type-check: ${errors}`);
+      if (!this.checked.has(mistake)) {
+        const { code, errors } = await this.host.deno(["check", "--quiet", CAMPAIGN]);
+        if (code !== 0) throw new Error(`${mistake.id} does not type-check: ${errors}`);
+        this.checked.add(mistake);
+      }
       return await work();
     } finally {
       this.host.write(mistake.file, before);
