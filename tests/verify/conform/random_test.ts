@@ -1,5 +1,4 @@
 /** Random programs: the same seed gives the same ones, a difference is shrunk to what matters, and QEMU agrees with us. */
-import { TRANSPORT } from "#transport";
 import { assert, assertEquals } from "@std/assert";
 import type { Platform } from "../../../arch/platform.ts";
 import { campaign, generate, show, TARGETS } from "../../../verify/conform/random/mod.ts";
@@ -11,11 +10,7 @@ import { stepText } from "../../../verify/conform/random/show.ts";
 import { targetOf } from "../../../verify/conform/random/targets.ts";
 import type { World } from "../../../verify/conform/world.ts";
 import { qemuTestOnce } from "../../support/qemu.ts";
-import { CAREFUL } from "../../support/simulated.ts";
-
-/** What does not depend on transport or offset runs once in four runs. */
-const once = (name: string, fn: () => void | Promise<void>) =>
-  Deno.test({ name, ignore: TRANSPORT !== "pci" || CAREFUL, fn });
+import { onceTest as once } from "../../support/once.ts";
 
 /** Two simulated worlds; reads of registers of the second one go through `read`. */
 function worldsWith(read: (address: number, value: number) => number): Worlds {
