@@ -13,7 +13,7 @@ import { QemuPlatform } from "./devices/qemu/mod.ts";
 import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
 import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
-import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory } from "./verify/trace/mod.ts";
+import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory, tracedPageTables } from "./verify/trace/mod.ts";
 
 const USAGE = 2, INTERNAL = 70, HOST = 74;
 
@@ -73,6 +73,10 @@ async function run(options: Options): Promise<number> {
       deviceMemory: (base, bytes) => {
         const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
         return trace.on ? new TracedDeviceMemory(memory, trace, owner) : memory;
+      },
+      pageTableMemory: (base, bytes) => {
+        const memory = new RamDeviceMemory(base, bytes);
+        return trace.on ? tracedPageTables(memory, trace) : memory;
       },
     });
     const code = await kernel.run();
