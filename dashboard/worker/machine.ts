@@ -23,6 +23,7 @@ function breathe(): Promise<void> {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
+      port2.close();
       resolve();
     };
     port2.postMessage(0);
@@ -30,7 +31,8 @@ function breathe(): Promise<void> {
 }
 
 /**
- * A machine to be booted, behind the protocol. What it has to say goes to `post`; the function returned takes requests.
+ * A machine to be booted, behind the protocol. What it has to say goes to `post`; the function returned takes requests,
+ * and its `close` ends the machine.
  *
  * @param limit bound on the recording in bytes.
  */
@@ -38,7 +40,7 @@ export function serveMachine(
   transport: "pci" | "mmio",
   post: (message: News | Reply) => void,
   limit?: number,
-): (request: Request) => void {
+): ((request: Request) => void) & { close(): void } {
   let run: Run | undefined;
   let setup: Setup | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,7 +48,10 @@ export function serveMachine(
 
   const tell = () => {
     timer = undefined;
-    const progress = server.progress(run?.status ?? "none", { exitCode: run?.exitCode, failure: run?.failure });
+    const progress = server.progress(run?.status ?? "none", {
+      exitCode: run?.exitCode,
+      failure: run?.failure,
+    });
     const now = `${progress.length} ${progress.machine}`;
     if (now !== told) post({ news: "progress", progress });
     told = now;
@@ -94,5 +99,11 @@ export function serveMachine(
     },
   });
   post({ news: "hello", source: server.source });
-  return (request) => post(server.answer(request));
+  const serve = (request: Request) => post(server.answer(request));
+  return Object.assign(serve, {
+    close() {
+      run?.drop();
+      clearTimeout(timer);
+    },
+  });
 }

@@ -53,7 +53,11 @@ export class Run implements InputGate, Pace {
   private dropped = false;
 
   /** @throws {UsageError} and others for a wrong set-up; their messages are sentences. */
-  constructor(setup: Setup, private readonly host: RunHost, replay?: { inputs: readonly TypedInput[]; until: number }) {
+  constructor(
+    setup: Setup,
+    private readonly host: RunHost,
+    replay?: { inputs: readonly TypedInput[]; until: number },
+  ) {
     const { tokens, words } = tokenize(splitWords(setup.words));
     if (words.length > 0) throw new Error(`'${words[0]}': a word without an option`);
     const desc = describeTokens(tokens);

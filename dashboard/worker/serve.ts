@@ -36,7 +36,10 @@ export class Server {
       return { id, ok: this.call(request.call, request.args) };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      return { id, error: error instanceof NotRecordedError ? `${message} (older ones were dropped)` : message };
+      return {
+        id,
+        error: error instanceof NotRecordedError ? `${message} (older ones were dropped)` : message,
+      };
     }
   }
   progress(machine: Progress["machine"], more: Partial<Progress> = {}): Progress {
