@@ -11,9 +11,15 @@ import type { Chardev } from "./devices/chardev.ts";
 import { createMachine } from "./devices/machine/mod.ts";
 import { QemuPlatform } from "./devices/qemu/mod.ts";
 import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
-import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
-import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory, tracedPageTables } from "./verify/trace/mod.ts";
+import {
+  JsonLinesTrace,
+  Owners,
+  QemuLog,
+  tee,
+  TracedDeviceMemory,
+  tracedPageTables,
+} from "./verify/trace/mod.ts";
 
 const USAGE = 2, INTERNAL = 70, HOST = 74;
 
@@ -62,17 +68,15 @@ async function run(options: Options): Promise<number> {
     platform = await startPlatform(options, host.chardevs, trace, closers);
     const { now } = platform;
     if (json !== undefined) json.clock = now.bind(platform);
-    let alloc: DeviceAlloc | undefined;
-    const owner = (phys: number) =>
-      alloc?.live().find((b) => phys >= b.phys && phys < b.phys + b.length)?.owner;
+    const owners = new Owners();
     const kernel = boot(platform, {
       app,
       appArgs,
       careful,
-      onDeviceAlloc: (made) => alloc = made,
+      onDeviceAlloc: (made) => owners.alloc = made,
       deviceMemory: (base, bytes) => {
         const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
-        return trace.on ? new TracedDeviceMemory(memory, trace, owner) : memory;
+        return trace.on ? new TracedDeviceMemory(memory, trace, owners.at) : memory;
       },
       pageTableMemory: (base, bytes) => {
         const memory = new RamDeviceMemory(base, bytes);

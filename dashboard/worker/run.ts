@@ -3,9 +3,8 @@ import { describeTokens, tokenize } from "../../devices/description.ts";
 import { createMachine, type Machine } from "../../devices/machine/mod.ts";
 import { type Pace, type WallClock, WallPace } from "../../devices/machine/pace.ts";
 import { boot, type Kernel } from "../../kernel/mod.ts";
-import type { DeviceAlloc } from "../../mm/device_alloc.ts";
 import { Recorder } from "../../verify/record/mod.ts";
-import { TracedDeviceMemory, tracedPageTables } from "../../verify/trace/mod.ts";
+import { Owners, TracedDeviceMemory, tracedPageTables } from "../../verify/trace/mod.ts";
 import type { Progress, Setup } from "../lib/protocol.ts";
 import { splitWords } from "../lib/words.ts";
 import { pageNetworks } from "./networks.ts";
@@ -86,15 +85,15 @@ export class Run implements InputGate, Pace {
       pace: this,
     });
     now = () => this.machine.now();
-    let alloc: DeviceAlloc | undefined;
-    const owner = ownerOf(() => alloc);
+    const owners = new Owners();
     const args = splitWords(setup.args);
     this.kernel = boot(this.machine, {
       app: setup.app,
       ...(args.length > 0 ? { appArgs: args } : {}),
       careful: setup.careful,
-      onDeviceAlloc: (made) => alloc = made,
-      deviceMemory: (base, bytes) => new TracedDeviceMemory(new RamDeviceMemory(base, bytes), trace, owner),
+      onDeviceAlloc: (made) => owners.alloc = made,
+      deviceMemory: (base, bytes) =>
+        new TracedDeviceMemory(new RamDeviceMemory(base, bytes), trace, owners.at),
       pageTableMemory: (base, bytes) => tracedPageTables(new RamDeviceMemory(base, bytes), trace),
     });
   }
@@ -196,8 +195,3 @@ export class Run implements InputGate, Pace {
 }
 
 const DROPPED = new Error("the run was dropped");
-
-/** Whose device memory an address is; the same place is asked for again and again. */
-function ownerOf(alloc: () => DeviceAlloc | undefined): (phys: number) => string | undefined {
-  return (phys) => alloc()?.live().find((b) => phys >= b.phys && phys < b.phys + b.length)?.owner;
-}
