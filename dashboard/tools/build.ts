@@ -26,5 +26,14 @@ export async function install(): Promise<void> {
 /** Builds the page with its workers into `dashboard/dist`: static files for any folder of any server. */
 export async function build(): Promise<void> {
   await Promise.all([install(), buildWorkers()]);
-  await run(["run", "-A", "npm:vite", "build", "--config", "hosts/npm/vite.config.ts", "--logLevel", "error"]);
+  await run([
+    "run",
+    "-A",
+    "npm:vite",
+    "build",
+    "--config",
+    "hosts/npm/vite.config.ts",
+    "--logLevel",
+    "error",
+  ]);
 }

@@ -28,12 +28,16 @@ for (let i = 0; i < args.length; i++) {
   } else if (arg === "--port" || arg.startsWith("--port=")) {
     const text = arg.includes("=") ? arg.split("=")[1] : args[++i];
     port = Number(text);
-    if (!Number.isInteger(port) || port < 0 || port > 65535 || text === "") fail(`--port ${text}: expected 0 to 65535`);
+    if (!Number.isInteger(port) || port < 0 || port > 65535 || text === "") {
+      fail(`--port ${text}: expected 0 to 65535`);
+    }
   } else if (arg.startsWith("-") || trace !== undefined) fail(`'${arg}': ${USAGE}`);
   else trace = arg;
 }
 
-const loaded = trace === undefined ? undefined : await loadTrace(trace).catch((error) => fail(`${trace}: ${error.message}`));
+const loaded = trace === undefined
+  ? undefined
+  : await loadTrace(trace).catch((error) => fail(`${trace}: ${error.message}`));
 await build().catch((error) => fail(error.message, 74));
 if (buildOnly) {
   console.log("The page is in dashboard/dist: static files, for any folder of any server.");

@@ -70,7 +70,8 @@ export class PageServer {
   private socket(request: Request_, url: URL): Response {
     const { connect } = this.options;
     const origin = request.headers.get("origin");
-    const own = origin === null || origin === this.origin || origin === this.origin.replace("127.0.0.1", "localhost");
+    const own = origin === null || origin === this.origin ||
+      origin === this.origin.replace("127.0.0.1", "localhost");
     if (connect === undefined || !own || url.searchParams.get("token") !== this.token) {
       return new Response("not for you: open the link that was printed\n", { status: 403 });
     }

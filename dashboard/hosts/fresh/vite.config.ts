@@ -1,7 +1,7 @@
 import { fresh } from "@fresh/plugin-vite";
 import { defineConfig } from "vite";
 
-/** Run from the folder `dashboard`. */
+/** Run from the folder that `tools/fresh.ts` makes. */
 export default defineConfig({
   plugins: [fresh({ serverEntry: "hosts/fresh/main.ts" })],
   server: {
