@@ -105,7 +105,7 @@ type Request_ = globalThis.Request;
 
 /** A file of the built page. Nothing outside its folder can be named: a URL's path has no `..` left. */
 async function file(pathname: string): Promise<Response> {
-  const name = pathname === "/" ? "index.html" : decodeURIComponent(pathname.slice(1));
+  const name = nameOf(pathname);
   const headers = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -114,9 +114,19 @@ async function file(pathname: string): Promise<Response> {
     "X-Content-Type-Options": "nosniff",
   };
   try {
-    if (name.split(/[/\\]/).includes("..")) throw new Deno.errors.NotFound();
+    if (name === "" || name.split(/[/\\]/).includes("..")) throw new Deno.errors.NotFound();
     return new Response(await Deno.readFile(new URL(name, DIST)), { headers });
   } catch {
     return new Response("not found\n", { status: 404 });
+  }
+}
+
+/** Empty for what names nothing. */
+function nameOf(pathname: string): string {
+  if (pathname === "/") return "index.html";
+  try {
+    return decodeURIComponent(pathname.slice(1));
+  } catch {
+    return "";
   }
 }

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { TRANSPORT } from "#transport";
+import { DEMO_SETUP } from "../../dashboard/lib/link.ts";
 import { booted, idle, quietSetup, screen, until } from "../support/dashboard.ts";
 
 const CAREFUL = Deno.env.get("CAREFUL") === "1";
@@ -144,4 +146,25 @@ Deno.test({
   await session.hold(false);
   await until("the end", () => session.progress.value.machine === "ended");
   assertEquals(session.progress.value.exitCode, 3);
+});
+
+Deno.test({
+  ignore,
+  name: "with a network, whose timers go by the wall clock, a fork repeats the run up to the event",
+}, async () => {
+  using session = await booted(DEMO_SETUP[TRANSPORT]);
+  await until("an address", () => screen(session).includes("DHCP: got"));
+  await session.type("char0", type("echo one\n"));
+  await until("one", () => screen(session).includes("\none\n"));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await session.type("char0", type("echo two\n"));
+  await until("two", () => screen(session).includes("\ntwo\n"));
+  await idle(session);
+  const fork = session.progress.value.length - 20;
+  const before = await session.events(fork - 5000, 5001);
+  assertEquals(before.filter(({ event }) => event.ev === "input").length, 2);
+  session.go(fork);
+  await session.type("char0", type("echo three\n"));
+  await until("three", () => screen(session).includes("\nthree\n"));
+  assertEquals(await session.events(fork - 5000, 5001), before);
 });
