@@ -6,6 +6,7 @@ import type { Setup } from "../../dashboard/lib/protocol.ts";
 import { workerClock } from "../../dashboard/worker/machine.ts";
 import { Run } from "../../dashboard/worker/run.ts";
 import type { VirtqSnapshot } from "../../drivers/virtio/virtqueue/mod.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
 import { Timeline } from "../../verify/record/mod.ts";
 
 /** The transport of this build. */
@@ -20,6 +21,8 @@ export interface Sample {
 export interface Recorded {
   readonly timeline: Timeline;
   readonly samples: readonly Sample[];
+  /** As it was left at the end. */
+  readonly kernel: Kernel;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function record(lines: readonly string[], props = "", latency = 0):
   run.type("char0", new TextEncoder().encode([...lines, "\x04"].join("\n")));
   await run.start();
   if (run.failure !== undefined) throw new Error(run.failure);
-  return { timeline, samples };
+  return { timeline, samples, kernel: run.kernel };
 }
 
 /** Memory and state at a moment, as views get them. */

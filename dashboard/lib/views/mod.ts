@@ -9,3 +9,8 @@ export * from "./used_chain.ts";
 export * from "./events.ts";
 export * from "./features.ts";
 export * from "./interrupts.ts";
+export * from "./registers.ts";
+export * from "./pci.ts";
+export * from "./memory.ts";
+export * from "./event_window.ts";
+export * from "./frames.ts";
