@@ -4,7 +4,7 @@ import { chosenRing, QueuePicker } from "../components/choice.tsx";
 import { RingCircle } from "../components/RingCircle.tsx";
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
-import { hex } from "../lib/views/numbers.ts";
+import { hex, times } from "../lib/views/numbers.ts";
 import {
   descriptorFlags,
   type PackedDescriptor,
@@ -65,7 +65,7 @@ export default function PackedRing() {
                 <span>
                   <b>{seen.outstanding}</b> of {seen.size} descriptors with the <Who who="device" />, notified
                   {" "}
-                  {ring.queue.notifications} times
+                  {times(ring.queue.notifications)}
                 </span>
               )}
             </div>

@@ -2,13 +2,14 @@ import { useSignal } from "@preact/signals";
 import { chosenRing, QueuePicker } from "../components/choice.tsx";
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
-import { hex } from "../lib/views/numbers.ts";
+import { hex, times } from "../lib/views/numbers.ts";
 import {
   type Chain,
   descriptorFlags,
   type RingEntry,
   rings,
   type SplitDescriptor,
+  type SplitRing as Seen,
   splitRing,
 } from "../lib/views/mod.ts";
 
@@ -50,7 +51,7 @@ export default function SplitRing() {
               {seen && (
                 <span>
                   <b>{seen.outstanding}</b> of {seen.size} chains with the <Who who="device" />, notified{" "}
-                  {ring.queue.notifications} times
+                  {times(ring.queue.notifications)}
                 </span>
               )}
             </div>
@@ -70,7 +71,7 @@ export default function SplitRing() {
                   />
                   <Descriptors
                     at={ring.queue.desc}
-                    rows={all.value ? seen.descriptors : seen.descriptors.slice(0, FEW)}
+                    rows={some(seen, all.value)}
                     chains={seen.chains}
                     size={seen.size}
                   />
@@ -89,11 +90,22 @@ export default function SplitRing() {
   );
 }
 
-/** The entries before and behind a slot, in ring order, or all. */
+/** Entries shown before the next one. */
+const BEFORE = 8;
+
+/** The entries before and behind a slot, in ring order, or all. A ring that has not gone round yet begins at 0. */
 function around(entries: readonly RingEntry[], slot: number, all: boolean): readonly RingEntry[] {
   if (all || entries.length <= FEW) return entries;
-  const from = slot - FEW / 2;
+  const from = slot < BEFORE && entries[entries.length - 1].turn === 0 ? 0 : slot - BEFORE;
   return Array.from({ length: FEW }, (_, i) => entries[(from + i + entries.length) % entries.length]);
+}
+
+/** Descriptors around the chain that was made available last, or all. */
+function some(ring: Seen, all: boolean): readonly SplitDescriptor[] {
+  if (all || ring.size <= FEW) return ring.descriptors;
+  const head = ring.avail.find((e) => e.turn === 1)?.head ?? 0;
+  const from = Math.min(ring.size - FEW, Math.floor(head / FEW) * FEW);
+  return ring.descriptors.slice(from, from + FEW);
 }
 
 function RingTable(
@@ -101,10 +113,10 @@ function RingTable(
 ) {
   const { title, by, entries, next } = props;
   return (
-    <Scroll label={title}>
+    <Scroll label={title} class="tight">
       <table class={`ring ${by}`}>
         <caption>
-          {title} <small>written by the {by}</small>
+          {title} <small class="below">written by the {by}</small>
         </caption>
         <thead>
           <tr>
@@ -146,7 +158,11 @@ function Descriptors(
         <table class="descriptors">
           <caption>
             Descriptor table at {hex(at)}{" "}
-            <small>{rows.length < size ? `first ${rows.length} of ${size}` : `${size} descriptors`}</small>
+            <small>
+              {rows.length < size
+                ? `${rows[0].index} to ${rows[rows.length - 1].index} of ${size}`
+                : `${size} descriptors`}
+            </small>
           </caption>
           <thead>
             <tr>

@@ -1,6 +1,6 @@
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
-import { count, time } from "../lib/views/numbers.ts";
+import { count, time, times } from "../lib/views/numbers.ts";
 
 const EXPLAIN =
   "The kernel has one thread; its tasks take turns: each runs until it waits for something, and goes on when that " +
@@ -44,7 +44,7 @@ export default function Tasks() {
                     {t.state === "running" ? <Who who={t.name === running ? "cpu" : "note"} /> : ""} {t.state}
                   </td>
                   <td class="wrap">{t.waitingFor.replace(/(\d+) ns/, (_all, ns) => time(Number(ns)))}</td>
-                  <td>{t.switches} times</td>
+                  <td>{times(t.switches)}</td>
                 </tr>
               ))}
             </tbody>

@@ -116,7 +116,8 @@ export class EventWindow {
     const from = Math.max(this.searched, this.first);
     const answer = await this.source.call("matches", { filters: filters!, from, most: MOST_NUMBERS });
     this.searching = false;
-    if (generation !== this.generation || answer === undefined) return this.changed();
+    if (generation !== this.generation) return this.changed();
+    if (answer === undefined) return;
     const { numbers } = answer;
     for (const n of numbers) this.numbers.push(n);
     this.searched = numbers.length >= MOST_NUMBERS

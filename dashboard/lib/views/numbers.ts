@@ -28,3 +28,6 @@ export function size(bytes: number): string {
   }
   return bytes === 1 && unit === 0 ? "1 byte" : `${bytes} ${units[unit]}`;
 }
+
+/** `once`, `3 times`. */
+export const times = (n: number): string => n === 1 ? "once" : n === 0 ? "never" : `${count(n)} times`;
