@@ -22,7 +22,7 @@ export default function ConsoleView() {
     line.value = "";
   };
   return (
-    <section aria-labelledby="console-title">
+    <section class="console" aria-labelledby="console-title">
       <h2 id="console-title">Console</h2>
       <pre ref={out} id="console" tabIndex={0}>{text}</pre>
       <form onSubmit={send}>

@@ -2,6 +2,9 @@ import { useEffect } from "preact/hooks";
 import { session } from "../lib/app.ts";
 import { start } from "../lib/start.ts";
 import ConsoleView from "./ConsoleView.tsx";
+import RunBar from "./RunBar.tsx";
+import SetupForm from "./SetupForm.tsx";
+import Views from "./Views.tsx";
 
 /** The whole page: boots what the link says, and shows the views. */
 export default function Dashboard() {
@@ -9,16 +12,22 @@ export default function Dashboard() {
     void start(session, location.href);
     return () => session.close();
   }, []);
-  const { length, machine, t } = session.progress.value;
   return (
-    <main>
-      <h1>Pagurus</h1>
-      {session.error.value !== "" && <p class="error" role="alert">{session.error}</p>}
-      <p>
-        <output id="event-count">{length}</output> events, {(t / 1e6).toFixed(3)} ms, machine{" "}
-        <span id="machine-status">{machine}</span>
-      </p>
-      <ConsoleView />
+    <main class="page">
+      <header>
+        <h1>Pagurus</h1>
+        <SetupForm />
+      </header>
+      {session.error.value !== "" && (
+        <p class="error" role="alert">
+          {session.error} <button type="button" onClick={() => session.error.value = ""}>Close</button>
+        </p>
+      )}
+      <RunBar />
+      <div class="panes">
+        <Views />
+        <ConsoleView />
+      </div>
     </main>
   );
 }
