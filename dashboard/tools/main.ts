@@ -3,7 +3,7 @@
  * that run. `--build` only builds (into `dashboard/dist`); `--port N`, default 8000 or what is free.
  */
 import { Server } from "../worker/serve.ts";
-import { build } from "./build.ts";
+import { build, compress } from "./build.ts";
 import { type Page, PageServer } from "./page_server.ts";
 import { loadTrace } from "./trace_file.ts";
 
@@ -40,7 +40,11 @@ const loaded = trace === undefined
   : await loadTrace(trace).catch((error) => fail(`${trace}: ${error.message}`));
 await build().catch((error) => fail(error.message, 74));
 if (buildOnly) {
+  const script = Math.round(await compress() / 1000);
   console.log("The page is in dashboard/dist: static files, for any folder of any server.");
+  console.log(
+    `The first view loads ${script} KB of script (brotli; the .br files are for servers that send them).`,
+  );
   Deno.exit(0);
 }
 

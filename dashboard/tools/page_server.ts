@@ -65,7 +65,7 @@ export class PageServer {
       return new Response("this server answers to 127.0.0.1 only\n", { status: 403 });
     }
     if (url.pathname === "/socket") return this.socket(request, url);
-    return file(url.pathname);
+    return file(url.pathname, /\bbr\b/.test(request.headers.get("accept-encoding") ?? ""));
   }
   private socket(request: Request_, url: URL): Response {
     const { connect } = this.options;
@@ -104,7 +104,7 @@ export class PageServer {
 type Request_ = globalThis.Request;
 
 /** A file of the built page. Nothing outside its folder can be named: a URL's path has no `..` left. */
-async function file(pathname: string): Promise<Response> {
+async function file(pathname: string, brotli: boolean): Promise<Response> {
   const name = nameOf(pathname);
   const headers = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -115,6 +115,11 @@ async function file(pathname: string): Promise<Response> {
   };
   try {
     if (name === "" || name.split(/[/\\]/).includes("..")) throw new Deno.errors.NotFound();
+    if (brotli) {
+      const packed = await Deno.readFile(new URL(`${name}.br`, DIST)).catch(() => undefined);
+      const encoded = { ...headers, "Content-Encoding": "br", Vary: "Accept-Encoding" };
+      if (packed !== undefined) return new Response(packed, { headers: encoded });
+    }
     return new Response(await Deno.readFile(new URL(name, DIST)), { headers });
   } catch {
     return new Response("not found\n", { status: 404 });
