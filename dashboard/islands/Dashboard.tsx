@@ -1,32 +1,50 @@
+import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { session } from "../lib/app.ts";
 import { start } from "../lib/start.ts";
+import Breakpoints from "./Breakpoints.tsx";
 import ConsoleView from "./ConsoleView.tsx";
-import RunBar from "./RunBar.tsx";
-import SetupForm from "./SetupForm.tsx";
+import MachineForm from "./MachineForm.tsx";
+import RunControls from "./RunControls.tsx";
+import TimeLine from "./TimeLine.tsx";
 import Views from "./Views.tsx";
 
 /** The whole page: boots what the link says, and shows the views. */
 export default function Dashboard() {
+  const large = useSignal(false);
   useEffect(() => {
     void start(session, location.href);
     return () => session.close();
   }, []);
   return (
-    <main class="page">
+    <main class={large.value ? "page large" : "page"}>
       <header>
         <h1>Pagurus</h1>
-        <SetupForm />
+        <RunControls />
+        <label class="large-switch">
+          <input
+            type="checkbox"
+            checked={large.value}
+            onChange={(e) => large.value = e.currentTarget.checked}
+          />{" "}
+          large type
+        </label>
       </header>
-      {session.error.value !== "" && (
-        <p class="error" role="alert">
-          {session.error} <button type="button" onClick={() => session.error.value = ""}>Close</button>
-        </p>
-      )}
-      <RunBar />
-      <div class="panes">
+      <TimeLine />
+      {session.error.value !== "" && <p class="error" role="alert">{session.error}</p>}
+      <div class="body">
+        <aside>
+          <details>
+            <summary>Machine</summary>
+            <MachineForm />
+          </details>
+          <details>
+            <summary>Breakpoints ({session.breakpoints.value.length})</summary>
+            <Breakpoints />
+          </details>
+          <ConsoleView />
+        </aside>
         <Views />
-        <ConsoleView />
       </div>
     </main>
   );
