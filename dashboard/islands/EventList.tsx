@@ -8,7 +8,7 @@ import { eventLine } from "../lib/views/mod.ts";
 import { STEP_NAMES } from "../lib/protocol.ts";
 import type { Step } from "../lib/protocol.ts";
 
-/** Height of a row, as in the style sheet. */
+/** Height of a row before one has been measured. */
 const ROW = 24;
 /** Browsers bound the height of what they scroll: beyond it a pixel stands for more. */
 const TALLEST = 8e6;
@@ -25,6 +25,7 @@ export default function EventList() {
   const rows = useSignal(10);
   const top = useSignal(0);
   const drawn = useSignal(0);
+  const rowHeight = useSignal(ROW);
   const list = useRef<EventWindow>(null);
   list.current ??= new EventWindow(session, () => drawn.value++);
   const events = list.current;
@@ -34,7 +35,7 @@ export default function EventList() {
   events.update(session.run.value, first, length, step.value, device.value);
   const total = events.length;
   const current = events.indexOf(position);
-  const height = Math.min(TALLEST, total * ROW);
+  const height = Math.min(TALLEST, total * rowHeight.value);
   const most = Math.max(0, total - rows.value);
   const shift = Math.min(top.value, most);
 
@@ -51,7 +52,10 @@ export default function EventList() {
   };
   useEffect(() => {
     const el = box.current!;
-    const measure = () => rows.value = Math.max(3, Math.floor(el.clientHeight / ROW) - 1);
+    const measure = () => {
+      rowHeight.value = el.querySelector<HTMLElement>("thead tr")?.offsetHeight || ROW;
+      rows.value = Math.max(3, Math.floor(el.clientHeight / rowHeight.value) - 1);
+    };
     measure();
     const observer = new ResizeObserver(measure);
     observer.observe(el);
@@ -120,7 +124,7 @@ export default function EventList() {
         onScroll={onScroll}
         onKeyDown={onKeyDown}
       >
-        <div style={{ height: `${height + ROW}px` }}>
+        <div style={{ height: `${height + rowHeight.value}px` }}>
           <table class="events" aria-rowcount={total + 1}>
             <caption class="unseen">Events, oldest first</caption>
             <thead>

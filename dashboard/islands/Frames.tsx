@@ -6,6 +6,8 @@ import type { EventRow } from "../lib/protocol.ts";
 import { decodeFrame, dump, hexBytes, pcapFile } from "../lib/views/mod.ts";
 import { count, time } from "../lib/views/numbers.ts";
 
+/** Bytes in a line of the dump. */
+const WIDTH = 8;
 /** Frames before the moment that are listed. */
 const MOST = 200;
 /** Events that one question brings at most. */
@@ -58,7 +60,7 @@ export default function Frames() {
         ? <Nothing>No frame has been sent or received yet.</Nothing>
         : (
           <div class="columns">
-            <Scroll label="Frames" class="double">
+            <Scroll label="Frames" class="double tight">
               <table>
                 <caption class="unseen">Frames, oldest first</caption>
                 <thead>
@@ -114,13 +116,13 @@ function Line(props: { row: EventRow; chosen: boolean; choose: () => void }) {
 function Details(props: { row: EventRow }) {
   const bytes = bytesOf(props.row);
   const f = decodeFrame(bytes);
-  const lines = dump(0, Math.ceil(bytes.length / 16), (_at, length) => {
+  const lines = dump(0, Math.ceil(bytes.length / WIDTH), (_at, length) => {
     const padded = new Uint8Array(length);
     padded.set(bytes);
     return padded;
-  })!;
+  }, WIDTH)!;
   return (
-    <Scroll label="Chosen frame">
+    <Scroll label="Chosen frame" class="tight">
       <h3>
         Frame of event {props.row.at} <small>{f.length} bytes</small>{" "}
         <button type="button" class="link" onClick={() => session.go(props.row.at)}>go there</button>
@@ -141,10 +143,11 @@ function Details(props: { row: EventRow }) {
       <table class="dump mono">
         <caption>Bytes</caption>
         <tbody>
-          {lines.slice(0, 96).map((l) => (
+          {lines.slice(0, 200).map((l) => (
             <tr key={l.at}>
               <th scope="row">{l.at.toString(16).padStart(4, "0")}</th>
               <td>{l.hex.join(" ")}</td>
+              <td>{l.text.slice(0, bytes.length - l.at)}</td>
             </tr>
           ))}
         </tbody>

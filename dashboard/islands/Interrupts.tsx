@@ -13,7 +13,7 @@ export default function Interrupts() {
   return (
     <View id="interrupts" title="Interrupts" explain={EXPLAIN}>
       <div class="columns">
-        <Scroll label="Lines">
+        <Scroll label="Lines" class="tight">
           <table>
             <caption>
               Lines <small>inputs of the IOAPIC</small>
@@ -43,7 +43,7 @@ export default function Interrupts() {
           </table>
           {seen.lines.length === 0 && <Nothing>No line is set up or was raised yet.</Nothing>}
         </Scroll>
-        <Scroll label="Messages">
+        <Scroll label="Messages" class="tight">
           <table>
             <caption>
               Messages <small>MSI and MSI-X</small>
@@ -71,7 +71,7 @@ export default function Interrupts() {
           </table>
           {seen.messages.length === 0 && <Nothing>No message was sent yet.</Nothing>}
         </Scroll>
-        <Scroll label="Vectors">
+        <Scroll label="Vectors" class="tight">
           <table>
             <caption>
               Vectors <small>taken by the CPU</small>

@@ -64,7 +64,8 @@ export default function SplitRing() {
                 </ul>
                 <div class="columns rings">
                   <RingTable
-                    title={`Available ring at ${hex(ring.queue.driver)}: avail.idx ${seen.availIdx}`}
+                    title={`Available ring: avail.idx ${seen.availIdx}`}
+                    at={ring.queue.driver}
                     by="driver"
                     entries={around(seen.avail, seen.availSlot, all.value)}
                     next={seen.availSlot}
@@ -76,7 +77,8 @@ export default function SplitRing() {
                     size={seen.size}
                   />
                   <RingTable
-                    title={`Used ring at ${hex(ring.queue.device)}: used.idx ${seen.usedIdx}`}
+                    title={`Used ring: used.idx ${seen.usedIdx}`}
+                    at={ring.queue.device}
                     by="device"
                     entries={around(seen.used, seen.usedSlot, all.value)}
                     next={seen.usedSlot}
@@ -109,14 +111,14 @@ function some(ring: Seen, all: boolean): readonly SplitDescriptor[] {
 }
 
 function RingTable(
-  props: { title: string; by: "driver" | "device"; entries: readonly RingEntry[]; next: number },
+  props: { title: string; at: number; by: "driver" | "device"; entries: readonly RingEntry[]; next: number },
 ) {
-  const { title, by, entries, next } = props;
+  const { title, at, by, entries, next } = props;
   return (
     <Scroll label={title} class="tight">
       <table class={`ring ${by}`}>
         <caption>
-          {title} <small class="below">written by the {by}</small>
+          {title} <small class="below">at {hex(at)}, written by the {by}</small>
         </caption>
         <thead>
           <tr>
@@ -128,7 +130,7 @@ function RingTable(
         </thead>
         <tbody>
           {entries.map((e) => (
-            <tr key={e.slot} class={e.slot === next ? "next" : e.open ? "device" : ""}>
+            <tr key={e.slot} class={`${e.slot === next ? "next" : ""} ${e.open ? "device" : ""}`}>
               <th scope="row">{e.slot}</th>
               <td>{e.turn === 0 ? "" : e.head}</td>
               {by === "device" && <td>{e.turn === 0 ? "" : e.len}</td>}
@@ -193,7 +195,13 @@ function Descriptors(
             ))}
           </tbody>
         </table>
-        <svg class="arcs" aria-hidden="true" width="20" height={ROW * rows.length}>
+        <svg
+          class="arcs"
+          aria-hidden="true"
+          viewBox={`0 0 20 ${ROW * rows.length}`}
+          preserveAspectRatio="none"
+          style={{ height: `calc(var(--row) * ${rows.length})` }}
+        >
           {links.map(([a, b]) => {
             const y = ROW * (a + .5), z = ROW * (b + .5), bend = Math.max(2, 16 - Math.abs(a - b) * 3);
             return <path key={a} d={`M19 ${y} C${bend} ${y} ${bend} ${z} 17 ${z} m-4 -3 l5 3 l-5 3`} />;

@@ -1,28 +1,22 @@
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { ComponentType } from "preact";
-import EventList from "./EventList.tsx";
-import Features from "./Features.tsx";
-import Frames from "./Frames.tsx";
-import Interrupts from "./Interrupts.tsx";
-import Memory from "./Memory.tsx";
-import PackedRing from "./PackedRing.tsx";
-import PciTree from "./PciTree.tsx";
-import Registers from "./Registers.tsx";
+import { lazy } from "../components/lazy.tsx";
 import SplitRing from "./SplitRing.tsx";
-import Tasks from "./Tasks.tsx";
 
+/** The first view comes with the page, each other one when it is chosen. */
 const VIEWS: readonly { readonly id: string; readonly label: string; readonly view: ComponentType }[] = [
-  { id: "events", label: "Events", view: EventList },
+  { id: "events", label: "Events", view: lazy(() => import("./EventList.tsx")) },
   { id: "split", label: "Split ring", view: SplitRing },
-  { id: "packed", label: "Packed ring", view: PackedRing },
-  { id: "features", label: "Features", view: Features },
-  { id: "interrupts", label: "Interrupts", view: Interrupts },
-  { id: "pci", label: "PCI", view: PciTree },
-  { id: "registers", label: "Registers", view: Registers },
-  { id: "memory", label: "Memory", view: Memory },
-  { id: "frames", label: "Frames", view: Frames },
-  { id: "tasks", label: "Tasks", view: Tasks },
+  { id: "packed", label: "Packed ring", view: lazy(() => import("./PackedRing.tsx")) },
+  { id: "features", label: "Features", view: lazy(() => import("./Features.tsx")) },
+  { id: "interrupts", label: "Interrupts", view: lazy(() => import("./Interrupts.tsx")) },
+  { id: "pci", label: "PCI", view: lazy(() => import("./PciTree.tsx")) },
+  { id: "registers", label: "Registers", view: lazy(() => import("./Registers.tsx")) },
+  { id: "memory", label: "Memory", view: lazy(() => import("./Memory.tsx")) },
+  { id: "frames", label: "Frames", view: lazy(() => import("./Frames.tsx")) },
+  { id: "tasks", label: "Tasks", view: lazy(() => import("./Tasks.tsx")) },
+  { id: "plots", label: "Plots", view: lazy(() => import("./Plots.tsx")) },
 ];
 
 /** All views as tabs. Only the chosen one is drawn, so that only its memory is fetched. */

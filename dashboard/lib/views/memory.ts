@@ -135,21 +135,21 @@ export function regions(state: MachineState): Region[] {
   return found.sort((a, b) => a.from - b.from || b.size - a.size);
 }
 
-/** A line of a memory dump: 16 bytes. */
+/** A line of a memory dump. */
 export interface DumpLine {
   readonly at: number;
   readonly hex: readonly string[];
   readonly text: string;
 }
-/** `lines` lines from the 16 bytes on that `from` lies in; undefined while they are on their way. */
-export function dump(from: number, lines: number, read: Read): DumpLine[] | undefined {
-  const start = from - from % 16;
-  const bytes = read(start, 16 * lines);
+/** `lines` lines of `width` bytes from those on that `from` lies in; undefined while they are on their way. */
+export function dump(from: number, lines: number, read: Read, width = 16): DumpLine[] | undefined {
+  const start = from - from % width;
+  const bytes = read(start, width * lines);
   if (bytes === undefined) return undefined;
   return Array.from({ length: lines }, (_, i) => {
-    const line = [...bytes.subarray(16 * i, 16 * i + 16)];
+    const line = [...bytes.subarray(width * i, width * (i + 1))];
     return {
-      at: start + 16 * i,
+      at: start + width * i,
       hex: line.map((b) => b.toString(16).padStart(2, "0")),
       text: line.map((b) => b >= 32 && b < 127 ? String.fromCharCode(b) : "·").join(""),
     };

@@ -14,3 +14,4 @@ export * from "./pci.ts";
 export * from "./memory.ts";
 export * from "./event_window.ts";
 export * from "./frames.ts";
+export * from "./plots.ts";
