@@ -23,7 +23,7 @@ export default function Features() {
             <label>
               Device{" "}
               <select value={chosen} onChange={(e) => chosen.value = e.currentTarget.value}>
-                <option value="">the one that negotiates ({v.device})</option>
+                <option value="">the one that negotiates, else the first</option>
                 {virtio.map((x) => <option key={x.name} value={x.name}>{x.device}</option>)}
               </select>
             </label>

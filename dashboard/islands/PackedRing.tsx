@@ -99,7 +99,7 @@ function chosenRows(ring: Seen, all: boolean): readonly PackedDescriptor[] {
 function Table(props: { at: number; ring: Seen; rows: readonly PackedDescriptor[] }) {
   const { at, ring, rows } = props;
   return (
-    <Scroll label="Descriptor ring">
+    <Scroll label="Descriptor ring" class="tight">
       <table class="descriptors">
         <caption>
           Descriptor ring at {hex(at)}{" "}

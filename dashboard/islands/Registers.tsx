@@ -48,7 +48,7 @@ export default function Registers() {
                     <th scope="row">{r.reg}</th>
                     <td>{r.space === "port" ? "port " : ""}{hex(r.addr)}</td>
                     <td class="mono">{registerValue(r)}</td>
-                    <td>{r.meaning}</td>
+                    <td class="wrap">{r.meaning.replaceAll("|", " | ")}</td>
                     <td>{r.access === "read" ? "read" : "written"}</td>
                     <td>
                       <button type="button" class="link" onClick={() => session.go(r.at)}>
