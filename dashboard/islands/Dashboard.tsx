@@ -1,13 +1,16 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { Drawer } from "../components/Drawer.tsx";
+import { lazy } from "../components/lazy.tsx";
 import { session } from "../lib/app.ts";
 import { start } from "../lib/start.ts";
-import Breakpoints from "./Breakpoints.tsx";
 import ConsoleView from "./ConsoleView.tsx";
-import MachineForm from "./MachineForm.tsx";
 import RunControls from "./RunControls.tsx";
 import TimeLine from "./TimeLine.tsx";
 import Views from "./Views.tsx";
+
+const Breakpoints = lazy(() => import("./Breakpoints.tsx"));
+const MachineForm = lazy(() => import("./MachineForm.tsx"));
 
 /** The whole page: boots what the link says, and shows the views. */
 export default function Dashboard() {
@@ -34,14 +37,8 @@ export default function Dashboard() {
       {session.error.value !== "" && <p class="error" role="alert">{session.error}</p>}
       <div class="body">
         <aside>
-          <details>
-            <summary>Machine</summary>
-            <MachineForm />
-          </details>
-          <details>
-            <summary>Breakpoints ({session.breakpoints.value.length})</summary>
-            <Breakpoints />
-          </details>
+          <Drawer title="Machine" content={MachineForm} />
+          <Drawer title={`Breakpoints (${session.breakpoints.value.length})`} content={Breakpoints} />
           <ConsoleView />
         </aside>
         <Views />
