@@ -12,9 +12,14 @@ export default function ConsoleView() {
   const text = first === undefined ? "" : decoder.decode(console[first] ?? new Uint8Array());
   const line = useSignal("");
   const out = useRef<HTMLPreElement>(null);
+  const toEnd = () => out.current?.scrollTo(0, out.current.scrollHeight);
+  useEffect(toEnd, [text]);
   useEffect(() => {
-    out.current?.scrollTo(0, out.current.scrollHeight);
-  }, [text]);
+    // Another width or size of type wraps the lines elsewhere.
+    const seen = new ResizeObserver(toEnd);
+    if (out.current !== null) seen.observe(out.current);
+    return () => seen.disconnect();
+  }, []);
   const send = (event: Event) => {
     event.preventDefault();
     if (first === undefined) return;

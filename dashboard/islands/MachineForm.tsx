@@ -128,12 +128,14 @@ export default function MachineForm() {
               type="button"
               onClick={() => setForm(without(form, index))}
               aria-label={`Remove ${device.first}`}
+              title={`Remove ${device.first}`}
+              class="remove"
             >
-              Remove
+              ✕
             </button>
           </li>
         ))}
-        <li>
+        <li class="add">
           Add {kinds.map((k) => (
             <button
               key={k}
@@ -149,7 +151,7 @@ export default function MachineForm() {
         The same as a QEMU command line
         <textarea
           id="words"
-          rows={4}
+          rows={6}
           spellcheck={false}
           value={draft.value.words}
           onInput={(e) => set({ words: e.currentTarget.value })}

@@ -79,7 +79,8 @@ export default function RunControls() {
         </span>
       </div>
       <p class="where">
-        event <output id="position">{position.value + 1}</output> of{" "}
+        {position.value < 0 ? "before the first event" : "after event"}{" "}
+        <output id="position">{position.value < 0 ? "" : position.value}</output> of{" "}
         <output id="event-count">{length}</output>,{" "}
         <span class="time">
           {(session.moment.value.state.t / 1e6).toFixed(4)} of {(t / 1e6).toFixed(4)} ms

@@ -6,6 +6,14 @@ const BUCKETS = 240;
 const HEIGHT = 26;
 /** What is drawn, from the bottom up, with a class each: colours and patterns are the style sheet's. */
 const GROUPS: readonly Step[] = ["register", "ring", "notification", "interrupt", "frame", "console"];
+const WORDS: Partial<Record<Step, string>> = {
+  register: "registers",
+  ring: "ring writes",
+  notification: "notifications",
+  interrupt: "interrupts",
+  frame: "frames",
+  console: "console",
+};
 
 interface Density {
   readonly length: number;
@@ -39,12 +47,22 @@ export default function TimeLine() {
         max={Math.max(first, length - 1)}
         value={session.position.value}
         aria-label="Time line: event"
-        aria-valuetext={`after event ${session.position.value + 1} of ${length}`}
+        aria-valuetext={`after event ${session.position.value} of ${length}`}
         onInput={(e) => {
           session.pause();
           session.go(Number(e.currentTarget.value));
         }}
       />
+      <ul class="legend" aria-label="Colours of the time line, from the bottom up">
+        {GROUPS.map((g) => (
+          <li key={g}>
+            <svg viewBox="0 0 10 10" aria-hidden="true">
+              <rect class={`bar-${g}`} width={10} height={10} />
+            </svg>
+            {WORDS[g]}
+          </li>
+        ))}
+      </ul>
       {first > 0 && <p class="explain">The first {first} events were dropped: a recording has a bound.</p>}
     </div>
   );

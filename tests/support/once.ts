@@ -1,0 +1,9 @@
+/** Tests that depend neither on the transport nor on the offset of device memory run in one of the four runs. */
+
+/** Whether this is that run. */
+export const ONCE: boolean = Deno.env.get("DENO_CONDITIONS") !== "mmio" && Deno.env.get("CAREFUL") !== "1";
+
+/** A test that runs once: the other runs do not know it, so that an ignored test always means something missing. */
+export function onceTest(name: string, fn: () => void | Promise<void>): void {
+  if (ONCE) Deno.test({ name, fn });
+}
