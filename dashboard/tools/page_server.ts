@@ -12,12 +12,16 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Bytes that may wait for a page that does not read; progress beyond that is left out. */
-const SLOW = 1 << 20;
+export const SLOW = 1 << 20;
 
 /** Somebody at the other end of a WebSocket. */
 export interface Page {
   /** Sends; news about progress are dropped for a page that is too slow, as newer ones follow. */
   post(message: News | Reply): void;
+  /** Bytes that it has yet to read. */
+  readonly buffered: number;
+  /** Shows it out, with a code of WebSocket's and a sentence of at most 123 bytes. */
+  close(code: number, why: string): void;
   onRequest: (request: Request) => void;
   onGone: () => void;
 }
@@ -85,6 +89,10 @@ export class PageServer {
         if ("news" in message && message.news === "progress" && socket.bufferedAmount > SLOW) return;
         socket.send(encode(message));
       },
+      get buffered() {
+        return socket.bufferedAmount;
+      },
+      close: (code, why) => socket.close(code, why),
       onRequest: () => {},
       onGone: () => {},
     };
