@@ -132,6 +132,7 @@ test("PCI functions: identity, BARs where the registers are, capabilities", asyn
   assert(net.command.includes("memory") && net.command.includes("bus master"));
   const bar = net.bars.find((b) => b.index === 4)!;
   assertEquals([bar.kind, bar.size, bar.prefetchable], ["memory, 64 bits", 16384, true]);
+  assertEquals(net.bars.map((b) => b.index), [0, 1, 4]);
   const common = state.registers.find((r) => r.dev === net.dev && r.reg === "device_status")!;
   assert(common.addr >= bar.addr && common.addr < bar.addr + bar.size);
   assert(net.capabilities.some((c) => c.name === "MSI-X" && c.text.startsWith("on, ")));
