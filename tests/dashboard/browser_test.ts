@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { DEMO_SETUP, writeHash } from "../../dashboard/lib/link.ts";
 import type { Session } from "../../dashboard/lib/session.ts";
 import { rings, splitRing } from "../../dashboard/lib/views/mod.ts";
-import { browserTest, idlePage, numberIn, onPage, sees, shot } from "../support/browser.ts";
+import { browserTest, builtPage, idlePage, numberIn, onPage, sees, shot } from "../support/browser.ts";
 import { booted, quietSetup, until } from "../support/dashboard.ts";
 
 /** Types a line into the page's console. */
@@ -108,6 +108,7 @@ browserTest("browser: steps, dragging and going back show the state that was rec
       e.dispatchEvent(new Event("input", { bubbles: true }));
     }, at);
     await equals(page, await recorded(session, at), "where the time line was dragged to");
+    await shot(page, "earlier-moment");
     assertNotEquals(await recorded(session, at), await recorded(session, length - 1));
     // By the mouse to the middle, and from there by keys.
     const box = (await page.locator("#time-line").boundingBox())!;
@@ -119,7 +120,6 @@ browserTest("browser: steps, dragging and going back show the state that was rec
     assert(Math.abs(half - length / 2) < length / 20, `${half} of ${length}`);
     await page.keyboard.press("ArrowRight");
     await page.locator("#position").filter({ hasText: new RegExp(`^${half + 1}$`) }).waitFor();
-    await shot(page, "earlier-moment");
   });
 });
 
@@ -182,5 +182,61 @@ browserTest("browser: a breakpoint ends playing; frames are saved as pcap", asyn
     const magic = new DataView(bytes.buffer).getUint32(0, true);
     assert(magic === 0xa1b2c3d4 || magic === 0xa1b23c4d, magic.toString(16));
     assert(bytes.length > 24 + 16 + 14, "there is a frame in it");
+  });
+});
+
+/** The web server as a program of its own, with a page that may look on; `using` ends it. */
+async function webServer() {
+  await builtPage();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  const words = "-machine q35 -m 64M -chardev stdio,id=c0,mux=on -serial chardev:c0 -device virtio-rng-pci " +
+    "-device virtio-serial-pci -device virtconsole,chardev=c0 " +
+    `-netdev user,id=n0,hostfwd=tcp:127.0.0.1:${port}-:8080 -device virtio-net-pci,netdev=n0`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "main.ts", "--dashboard", "0", ...words.split(" "), "httpd", "8080"],
+    cwd: decodeURIComponent(new URL("../../", import.meta.url).pathname),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let out = "", err = "";
+  const keep = async (from: ReadableStream<Uint8Array>, take: (text: string) => void) => {
+    const decoder = new TextDecoder();
+    for await (const bytes of from) take(decoder.decode(bytes, { stream: true }));
+  };
+  const read = Promise.all([keep(child.stdout, (t) => out += t), keep(child.stderr, (t) => err += t)]);
+  await until("the web server", () => out.includes("listening") && err.includes("attach="), 20_000);
+  return {
+    link: err.match(/http:\S+/)![0],
+    address: `http://127.0.0.1:${port}/`,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.stdin.close().catch(() => {});
+      await Promise.all([child.status, read]);
+    },
+  };
+}
+
+browserTest("browser: attaches to a web server that runs, while curl asks it", async () => {
+  await using machine = await webServer();
+  await onPage({ link: machine.link }, async (page) => {
+    await sees(page, "#console", "listening on port 8080");
+    await page.click("[role=tab]:has-text('Frames')");
+    const before = await numberIn(page, "#event-count");
+    const curl = await new Deno.Command("curl", { args: ["-s", "-m", "10", machine.address] }).output();
+    assert(curl.success);
+    assertMatch(new TextDecoder().decode(curl.stdout), /<html/i);
+    await sees(page, "#view-panel", "HTTP");
+    assert(await numberIn(page, "#event-count") > before);
+    await shot(page, "attached-frames");
+    await page.click("[role=tab]:has-text('Split ring')");
+    await page.click("button:has-text('Back')");
+    await sees(page, ".where", "after event");
+    assert(await numberIn(page, "#position") < await numberIn(page, "#event-count") - 1);
+    await page.click("summary:has-text('Machine')");
+    await sees(page, "aside", "it cannot boot another machine");
+    await shot(page, "attached-rings");
   });
 });

@@ -1,7 +1,7 @@
 /** The built page in a real browser: Debian's chromium through playwright-core. */
 import { chromium, type Page } from "playwright-core";
 import { build } from "../../dashboard/tools/build.ts";
-import { type Page as Attached, PageServer } from "../../dashboard/tools/page_server.ts";
+import { PageServer } from "../../dashboard/tools/page_server.ts";
 import { ONCE } from "./once.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
@@ -43,11 +43,16 @@ export interface Look {
   readonly dark?: boolean;
   readonly width?: number;
   readonly height?: number;
-  /** What the page attaches to, instead of a machine of its own. */
-  readonly connect?: (page: Attached) => void;
+  /** The page as another program serves it. */
+  readonly link?: string;
 }
 
 let built: Promise<void> | undefined;
+
+/** Builds the page, once. */
+export function builtPage(): Promise<void> {
+  return built ??= build();
+}
 
 /**
  * Opens the page in a browser of its own. Fails if the page wrote an error to its console, threw, or asked for a file that
@@ -55,10 +60,10 @@ let built: Promise<void> | undefined;
  */
 export async function onPage(
   look: Look,
-  visit: (page: Page, origin: string) => Promise<void>,
+  visit: (page: Page) => Promise<void>,
 ): Promise<void> {
-  await (built ??= build());
-  const server = new PageServer({ port: 0, ...look.connect === undefined ? {} : { connect: look.connect } });
+  await builtPage();
+  const server = new PageServer({ port: 0 });
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   const wrong: string[] = [];
   try {
@@ -70,8 +75,8 @@ export async function onPage(
     page.on("console", (m) => void (m.type() === "error" && wrong.push(m.text())));
     page.on("pageerror", (error) => void wrong.push(String(error)));
     page.on("response", (r) => void (r.status() >= 400 && wrong.push(`${r.status()} ${r.url()}`)));
-    await page.goto(server.link + (look.hash ?? ""));
-    await visit(page, server.origin);
+    await page.goto(look.link ?? server.link + (look.hash ?? ""));
+    await visit(page);
   } finally {
     await browser.close();
     await server.close();
