@@ -73,6 +73,8 @@ export class Session {
       this.client = undefined;
       batch(() => {
         this.error.value = why;
+        // A machine in a terminal takes its connection with it when it ends, as it should.
+        if (this.progress.value.machine === "ended") return;
         this.progress.value = { ...this.progress.value, machine: "failed", failure: why };
       });
     };
