@@ -4,6 +4,7 @@ import { RamDeviceMemory } from "./arch/device_memory.ts";
 import type { Platform } from "./arch/platform.ts";
 import { helpText } from "./cli/help.ts";
 import { type Options, readOptions } from "./cli/options.ts";
+import type { Attachment } from "./dashboard/tools/attach.ts";
 import { UsageError } from "./devices/description.ts";
 import { HostError, openChardevs, OutputFile, wallClock, writeAll } from "./devices/host/mod.ts";
 import { openNetdevs } from "./devices/host/net/mod.ts";
@@ -11,9 +12,15 @@ import type { Chardev } from "./devices/chardev.ts";
 import { createMachine } from "./devices/machine/mod.ts";
 import { QemuPlatform } from "./devices/qemu/mod.ts";
 import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
-import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
-import { JsonLinesTrace, QemuLog, tee, TracedDeviceMemory } from "./verify/trace/mod.ts";
+import {
+  JsonLinesTrace,
+  Owners,
+  QemuLog,
+  tee,
+  TracedDeviceMemory,
+  tracedPageTables,
+} from "./verify/trace/mod.ts";
 
 const USAGE = 2, INTERNAL = 70, HOST = 74;
 
@@ -49,9 +56,12 @@ async function main(argv: string[]): Promise<number> {
 async function run(options: Options): Promise<number> {
   const { desc, careful, app, appArgs } = options;
   const closers: (() => void)[] = [];
+  let attachment: Attachment | undefined;
+  let exitCode: number | undefined;
   let platform: Platform & Partial<Pick<QemuPlatform, "close" | "explain" | "deviceMemory">> | undefined;
   try {
-    const { trace, json } = openTraces(options, closers);
+    attachment = await attach(options);
+    const { trace, json } = openTraces(options, closers, attachment?.recorder);
     let close = () => {};
     const host = openChardevs(desc, (status) => {
       close();
@@ -59,33 +69,47 @@ async function run(options: Options): Promise<number> {
     });
     closers.push(() => host.close());
     close = () => closeAll(closers);
+    attachment?.offer(host.chardevs);
     platform = await startPlatform(options, host.chardevs, trace, closers);
     const { now } = platform;
     if (json !== undefined) json.clock = now.bind(platform);
-    let alloc: DeviceAlloc | undefined;
-    const owner = (phys: number) =>
-      alloc?.live().find((b) => phys >= b.phys && phys < b.phys + b.length)?.owner;
+    if (attachment !== undefined) attachment.recorder.clock = now.bind(platform);
+    const owners = new Owners();
     const kernel = boot(platform, {
       app,
       appArgs,
       careful,
-      onDeviceAlloc: (made) => alloc = made,
+      onDeviceAlloc: (made) => owners.alloc = made,
       deviceMemory: (base, bytes) => {
         const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
-        return trace.on ? new TracedDeviceMemory(memory, trace, owner) : memory;
+        return trace.on ? new TracedDeviceMemory(memory, trace, owners.at) : memory;
+      },
+      pageTableMemory: (base, bytes) => {
+        const memory = new RamDeviceMemory(base, bytes);
+        return trace.on ? tracedPageTables(memory, trace) : memory;
       },
     });
-    const code = await kernel.run();
+    const code = await kernel.run(attachment?.turn.bind(attachment));
     const failure = await platform.explain?.();
     if (failure !== undefined) throw failure;
-    return platform.exitCode ?? code;
+    return exitCode = platform.exitCode ?? code;
   } catch (error) {
     // Whatever the guest said when its machine went away: the machine's end is the reason.
     throw await platform?.explain?.() ?? error;
   } finally {
     await platform?.close?.();
     closeAll(closers);
+    await attachment?.end(exitCode);
   }
+}
+
+/** The page that was asked for with `--dashboard`; what it is made of is loaded only then. */
+async function attach({ dashboard }: Options): Promise<Attachment | undefined> {
+  if (dashboard === undefined) return undefined;
+  const { Attachment } = await import("./dashboard/tools/attach.ts");
+  const attachment = new Attachment({ port: dashboard, title: ["pagurus", ...Deno.args].join(" ") });
+  complain(`dashboard: ${attachment.link}`);
+  return attachment;
 }
 
 /** The machine of the description, simulated or real. What must be closed at the end is added to `closers`. */
@@ -111,9 +135,9 @@ async function startPlatform(
 }
 
 /** The sinks that were asked for. A real QEMU writes its own log. */
-function openTraces(options: Options, closers: (() => void)[]) {
+function openTraces(options: Options, closers: (() => void)[], recorder?: TraceSink) {
   const { desc, traceFile, platform } = options;
-  const sinks: TraceSink[] = [];
+  const sinks: TraceSink[] = recorder === undefined ? [] : [recorder];
   let json: JsonLinesTrace | undefined;
   if (traceFile !== undefined) {
     const file = openTrace(traceFile);

@@ -153,7 +153,6 @@ export class Interrupts {
         this.spurious++;
         continue;
       }
-      if (this.platform.trace.on) this.platform.trace.emit({ ev: "interrupt", vector });
       try {
         this.handle(vector);
       } finally {

@@ -29,6 +29,9 @@ the simulator
   --seed N              seed of all randomness (default ${DEFAULT_SEED}); same seed and input, same run
   --trace FILE          everything that happens, as JSON lines with virtual time
   --latency NS          virtual ns between a notification and the device acting on it (default 0)
+  --dashboard [PORT]    a page on 127.0.0.1 (default 8000, or what is free) that shows the machine while it runs, and
+                        can type into its console; open the link that is printed. It ends with the machine;
+                        --trace FILE keeps the run: \`deno task dashboard FILE\` opens it
   --careful             device memory at an offset, freed memory poisoned
   --platform qemu       the same kernel on the devices of a real QEMU (default: simulated)
   --qemu PROGRAM        that QEMU (default qemu-system-x86_64)

@@ -14,6 +14,7 @@ const OWN: ReadonlyMap<string, boolean> = new Map([
   ["--seed", true],
   ["--trace", true],
   ["--latency", true],
+  ["--dashboard", true],
   ["--platform", true],
   ["--qemu", true],
   ["--careful", false],
@@ -38,6 +39,8 @@ export interface Options {
   readonly traceFile: string | undefined;
   /** Virtual nanoseconds between a notification and the device acting on it. */
   readonly latency: number;
+  /** Port of the page that looks at the machine, `any`: none was named; undefined: no page. */
+  readonly dashboard: number | "any" | undefined;
   readonly careful: boolean;
   readonly app: string;
   readonly appArgs: readonly string[] | undefined;
@@ -89,7 +92,7 @@ export function readOptions(
   transport: "pci" | "mmio",
   apps: Readonly<Record<string, { readonly network?: readonly string[] }>> = {},
 ): Options {
-  const { tokens, words } = tokenize(twoDashes(argv), OWN);
+  const { tokens, words } = tokenize(portOfDashboard(twoDashes(argv)), OWN);
   const own = new Map<string, string | undefined>();
   const rest: Token[] = [];
   for (const token of tokens) {
@@ -124,10 +127,16 @@ export function readOptions(
   if (traceFile !== undefined && /\*|^enable=/.test(traceFile)) {
     throw new UsageError(`--trace ${traceFile}: takes a file name; patterns of events are given with -trace`);
   }
+  const dashboard = own.get("--dashboard");
   return {
     what,
     platform,
     qemu,
+    dashboard: dashboard === undefined
+      ? undefined
+      : dashboard === ""
+      ? "any"
+      : integer("--dashboard", dashboard, 0, 65535),
     seed: integer("--seed", own.get("--seed"), DEFAULT_SEED, 0xffff_ffff),
     traceFile,
     latency: integer("--latency", own.get("--latency"), 0, 1e12),
@@ -142,12 +151,25 @@ export function readOptions(
 function twoDashes(argv: readonly string[]): string[] {
   const end = argv.lastIndexOf("--");
   return argv.map((word, i) => {
-    const ours = /^-(seed|latency|careful|platform|qemu)(=.*)?$/.test(word);
+    const ours = /^-(seed|latency|careful|platform|qemu|dashboard)(=.*)?$/.test(word);
     const isValue = OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
     return ours && !isValue && (end <= 0 || i < end) ? `-${word}` : word;
   });
 }
 const OPTIONS_WITH_VALUE = /^--?(append|name)$/;
+
+/** `--dashboard` takes a number behind it as its port, and needs none: then its value is empty. */
+function portOfDashboard(argv: readonly string[]): string[] {
+  const words: string[] = [];
+  let options = true;
+  for (let i = 0; i < argv.length; i++) {
+    if (argv[i] === "--" && i > 0) options = false;
+    const ours = options && argv[i] === "--dashboard" && !OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
+    if (!ours) words.push(argv[i]);
+    else words.push(`--dashboard=${/^\d+$/.test(argv[i + 1] ?? "") ? argv[++i] : ""}`);
+  }
+  return words;
+}
 
 function integer(option: string, text: string | undefined, otherwise: number, max: number): number {
   if (text === undefined) return otherwise;

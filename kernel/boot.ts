@@ -34,6 +34,8 @@ export interface BootOptions {
   readonly careful?: boolean;
   /** Makes the object through which device memory is touched; default {@link RamDeviceMemory}. */
   readonly deviceMemory?: (base: number, bytes: Uint8Array<ArrayBufferLike>) => DeviceMemory;
+  /** The same for the memory that page tables are in. */
+  readonly pageTableMemory?: (base: number, bytes: Uint8Array<ArrayBufferLike>) => DeviceMemory;
   /** Refuses one of the two ring formats, whatever is offered. */
   readonly vqKind?: "split" | "packed";
   /** Called with the allocator as soon as it exists: a trace names areas by their owner. */
@@ -142,7 +144,12 @@ function bootMemory(platform: Platform, options: BootOptions, log: KernelLog) {
     `Total memory size: ${Math.round(platform.ram.reduce((n, r) => n + r.bytes.length, 0) / 2 ** 20)} MiB`,
   );
   const make = options.deviceMemory ?? ((base, bytes) => new RamDeviceMemory(base, bytes));
-  const paging = new PageTables(new RamDeviceMemory(ram.base, ram.bytes), frames);
+  const tables = (options.pageTableMemory ?? ((base, bytes) => new RamDeviceMemory(base, bytes)))(
+    ram.base,
+    ram.bytes,
+  );
+  const paging = new PageTables(tables, frames);
+  if (platform.trace.on) platform.trace.emit({ ev: "page_table_root", addr: paging.root });
   paging.identityMap(physAddr(0), ram.bytes.length);
   const offset = options.careful ? CAREFUL_OFFSET : 0;
   if (offset !== 0) mapAt(paging, offset, ram.bytes.length);

@@ -174,6 +174,9 @@ export class Executor {
       if (this.platform.trace.on) this.platform.trace.emit({ ev: "task_switch", task: entry.name });
     }
     entry.run();
+    if (this.platform.trace.on && entry.state === "waiting") {
+      this.platform.trace.emit({ ev: "task_wait", task: entry.name, on: entry.waiting?.waitingFor ?? "" });
+    }
     if (entry.state === "failed") {
       if (this.failures.length === FAILURE_LIMIT) this.failures.shift();
       this.failures.push({ task: entry.name, error: entry.result });
@@ -184,6 +187,10 @@ export class Executor {
   private end(entry: Entry): void {
     this.live.delete(entry.id);
     if (this.last === entry) this.last = undefined;
+    const how = entry.state;
+    if (this.platform.trace.on && (how === "finished" || how === "failed" || how === "cancelled")) {
+      this.platform.trace.emit({ ev: "task_end", task: entry.name, how });
+    }
   }
 }
 

@@ -40,10 +40,14 @@ export class Kernel {
   /**
    * Runs tasks until the machine has ended; then the exit status. Between tasks interrupts are taken; with nothing to
    * do the CPU is halted until the next interrupt or timer.
+   *
+   * @param turn called before each round: a host that has something else to do (a worker with messages) returns a promise.
    */
-  async run(): Promise<number> {
+  async run(turn?: () => void | Promise<void>): Promise<number> {
     const { platform, interrupts, executor } = this.parts;
     while (platform.exitCode === undefined) {
+      const host = turn?.();
+      if (host !== undefined) await host;
       interrupts.poll();
       executor.runReady();
       if (platform.exitCode !== undefined) break;

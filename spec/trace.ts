@@ -26,6 +26,10 @@ export type TraceEvent =
     /** A fill: the bytes of `hex` this many times. */
     repeat?: number;
   }
+  /** A write to a page table in RAM. The CPU writes it: no device looks. `repeat` as in `mem_write`. */
+  | { ev: "page_table_write"; addr: number; hex: string; repeat?: number }
+  /** CR3 was loaded: where the top table is from here on. */
+  | { ev: "page_table_root"; addr: number }
   | { ev: "barrier"; kind: string }
   /** The driver told the device about a queue. */
   | { ev: "notify"; dev: string; queue: number; data?: number }
@@ -34,11 +38,20 @@ export type TraceEvent =
   | { ev: "msi"; addr: number; data: number; dev?: string }
   | { ev: "interrupt"; vector: number }
   | { ev: "task_switch"; task: string }
+  /** The running task gave way: it waits for something, or it is over. */
+  | { ev: "task_wait"; task: string; on: string }
+  | { ev: "task_end"; task: string; how: "finished" | "failed" | "cancelled" }
   /** Host input that entered the machine (recorded, so that a run can be repeated). */
   | { ev: "input"; chardev: string; hex: string }
   | { ev: "output"; chardev: string; hex: string }
   /** An Ethernet frame that a network back end gave to its card, or got from it. */
   | { ev: "frame_in" | "frame_out"; netdev: string; hex: string }
+  /** The machine as it is switched on: QEMU's name of it, RAM in bytes, and the command line that it hands to the kernel. */
+  | { ev: "machine"; machine: string; memory: number; commandLine: string }
+  /** A device that is there from the start: QEMU's driver, its name as in `dev`, and where it is (`00:01.0`). */
+  | { ev: "device"; driver: string; name: string; place: string }
+  /** A PCI function at power on: its 256 bytes of configuration, and a 1 for each bit that software may write. */
+  | { ev: "pci_function"; bdf: string; dev: string; hex: string; mask: string }
   /** An event under QEMU's own name (`virtqueue_pop`, `virtio_notify`, ...) with QEMU's arguments. */
   | { ev: "qemu"; name: string; text: string };
 

@@ -30,7 +30,7 @@ async function sources(dir: string): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(new URL(dir, ROOT))) {
     if (entry.isDirectory) found.push(...await sources(`${dir}${entry.name}/`));
-    else if (entry.name.endsWith(".ts")) found.push(dir + entry.name);
+    else if (/\.tsx?$/.test(entry.name)) found.push(dir + entry.name);
   }
   return found.sort();
 }
@@ -100,6 +100,65 @@ Deno.test("the import rules refuse what they must", () => {
   assert(rule("kernel/mod.ts", "npm:left-pad"), "a package in the core");
   assertEquals(rule("devices/bus.ts", "arch/platform.ts", true), undefined);
   assertEquals(rule("kernel/mod.ts", "drivers/mod.ts"), undefined);
+});
+
+/** What the page's shared files may import besides each other; types of a recording are no code. */
+const PAGE_PACKAGES = ["preact", "preact/hooks", "@preact/signals", "uplot"];
+const PAGE_FOLDERS = ["routes", "islands", "components", "lib"];
+
+/** Formats that the page reads or writes as the machine does; the files import nothing. */
+const PAGE_SHARED = ["arch/page_table_entry.ts", "devices/net/pcap.ts"];
+
+/** The rule of the dashboard that an import breaks, or undefined. */
+function brokenInPage({ file, target, typeOnly }: Import): string | undefined {
+  const folder = file.split("/")[1];
+  const to = target.split("/");
+  if (folder === "worker") {
+    const core = [...Object.keys(FLOORS), "#transport"].includes(to[0]);
+    const own = target.startsWith("dashboard/worker/") || target.startsWith("dashboard/lib/");
+    return core || own ? undefined : `dashboard/worker/ must not import ${target}`;
+  }
+  if (!PAGE_FOLDERS.includes(folder)) return undefined;
+  if (PAGE_PACKAGES.includes(target)) return undefined;
+  if (folder === "routes" && ["fresh", "fresh/runtime"].includes(target)) return undefined;
+  if (to[0] === "dashboard" && PAGE_FOLDERS.includes(to[1])) return undefined;
+  // Layouts and constants on which machine and page agree, and readers of frames: they act on nothing.
+  if (to[0] === "spec" || to[0] === "inet" || PAGE_SHARED.includes(target)) return undefined;
+  if (typeOnly && (to[0] === "verify" || to[0] === "arch")) return undefined;
+  return `dashboard/${folder}/ must not import ${target}`;
+}
+
+Deno.test("the page's shared files run under any host: preact, signals, uplot and files beside them", async () => {
+  const errors: string[] = [];
+  let seen = 0;
+  for (const folder of [...PAGE_FOLDERS, "worker"]) {
+    for (const file of await sources(`dashboard/${folder}/`)) {
+      const text = await Deno.readTextFile(new URL(file, ROOT));
+      for (const found of importsOf(file, text)) {
+        seen++;
+        const rule = brokenInPage(found);
+        if (rule !== undefined) errors.push(`${file}: ${rule}`);
+      }
+      const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
+      if (/\bDeno\./.test(code)) errors.push(`${file}: a Deno API`);
+      const lines = text.split("\n").length - 1;
+      if (lines > 400) errors.push(`${file}: ${lines} lines`);
+    }
+  }
+  assert(seen > 30, `only ${seen} imports were seen: the scan itself is broken`);
+  assertEquals(errors, []);
+});
+
+Deno.test("the rules of the page refuse what they must", () => {
+  const rule = (file: string, target: string, typeOnly = false) => brokenInPage({ file, target, typeOnly });
+  assert(rule("dashboard/islands/Ring.tsx", "npm:left-pad"), "a package");
+  assert(rule("dashboard/islands/Ring.tsx", "fresh"), "Fresh in an island");
+  assert(rule("dashboard/lib/session.ts", "verify/record/mod.ts"), "the recorder as a value");
+  assert(rule("dashboard/lib/session.ts", "dashboard/worker/run.ts"), "the worker in the page");
+  assert(rule("dashboard/worker/run.ts", "preact"), "preact in the worker");
+  assertEquals(rule("dashboard/lib/protocol.ts", "verify/record/mod.ts", true), undefined);
+  assertEquals(rule("dashboard/routes/index.tsx", "fresh"), undefined);
+  assertEquals(rule("dashboard/worker/run.ts", "kernel/mod.ts"), undefined);
 });
 
 Deno.test("only the host back ends and entry points touch Deno", async () => {

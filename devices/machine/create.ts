@@ -58,7 +58,19 @@ export function createMachine(desc: MachineDescription, host: MachineHost): Mach
   addSerialPorts(desc, machine);
   const used = plugDevices(desc, machine, board);
   machine.commandLine = board.commandLine(used);
+  if (machine.trace.on) introduce(machine, desc);
   return machine;
+}
+
+/** What there is when the machine is switched on: a reader of the trace has no other way to know. */
+function introduce(machine: Machine, desc: MachineDescription): void {
+  const { trace, commandLine } = machine;
+  trace.emit({ ev: "machine", machine: machine.machine, memory: desc.memory, commandLine });
+  for (const { driver, name, place } of machine.devices) trace.emit({ ev: "device", driver, name, place });
+  for (const { fn } of machine.pci?.functions ?? []) {
+    const { bdf, name, config, writeMask } = fn;
+    trace.emit({ ev: "pci_function", bdf, dev: name, hex: config.toHex(), mask: writeMask.toHex() });
+  }
 }
 
 function addSerialPorts(desc: MachineDescription, machine: Machine): void {

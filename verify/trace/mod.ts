@@ -1,8 +1,9 @@
 /** Writers of traces: JSON lines, QEMU's log format, and the device memory that records what drivers write. */
 import type { TraceEvent, TraceSink } from "../../spec/trace.ts";
 export { jsonLine, JsonLinesTrace } from "./json_lines.ts";
+export { Owners } from "./owners.ts";
 export { matchesPatterns, QemuLog } from "./qemu_log.ts";
-export { TracedDeviceMemory } from "./traced_memory.ts";
+export { TracedDeviceMemory, tracedPageTables } from "./traced_memory.ts";
 
 /** One sink that hands every record to several; off when all are. */
 export function tee(sinks: readonly TraceSink[]): TraceSink {

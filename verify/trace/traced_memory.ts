@@ -1,6 +1,22 @@
 import { type Barrier, BARRIER_NAMES, type DeviceMemory } from "../../arch/device_memory.ts";
 import type { TraceSink } from "../../spec/trace.ts";
 
+/**
+ * Memory of page tables that records what is written; reads go through. For `BootOptions.pageTableMemory`.
+ */
+export function tracedPageTables(inner: DeviceMemory, trace: TraceSink): DeviceMemory {
+  return new TracedDeviceMemory(inner, {
+    get on() {
+      return trace.on;
+    },
+    emit(event) {
+      if (event.ev !== "mem_write") return;
+      const { addr, hex, repeat } = event;
+      trace.emit({ ev: "page_table_write", addr, hex, ...(repeat === undefined ? {} : { repeat }) });
+    },
+  });
+}
+
 /** Device memory that records what the driver writes and its barriers; reads go through. */
 export class TracedDeviceMemory implements DeviceMemory {
   readonly base: number;

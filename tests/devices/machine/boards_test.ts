@@ -182,6 +182,9 @@ Deno.test("q35 sata=off and smbus=off take the functions away", () => {
 Deno.test("accesses are recorded with device and register", () => {
   const trace = recorder();
   const m = machineOf({}, { trace });
+  // What the machine consists of comes first.
+  assertEquals(trace.events[0].ev, "machine");
+  trace.events.length = 0;
   write32(m, 0xfec0_0000, 1);
   read32(m, 0xfec0_0010);
   read32(m, 0xd000_0000);

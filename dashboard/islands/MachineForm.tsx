@@ -1,0 +1,179 @@
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { session } from "../lib/app.ts";
+import { DEMO_SETUP, writeHash } from "../lib/link.ts";
+import type { Setup } from "../lib/protocol.ts";
+import {
+  addDevice,
+  devicesOf,
+  type Form,
+  formOf,
+  propOf,
+  propsText,
+  withDevice,
+  without,
+  withProp,
+  wordsOf,
+} from "../lib/setup.ts";
+
+const APPS = ["shell", "httpd", "ping", "echo", "netbench", "wget", "loopback"] as const;
+
+/** What is booted: devices, transport, seed and application, and the QEMU command line that means the same. */
+export default function MachineForm() {
+  const draft = useSignal<Setup>(session.setup.value ?? DEMO_SETUP.pci);
+  const copied = useSignal("");
+  useSignalEffect(() => {
+    if (session.setup.value !== undefined) draft.value = session.setup.value;
+  });
+  const set = (change: Partial<Setup>) => draft.value = { ...draft.value, ...change };
+  const form: Form = formOf(draft.value.words);
+  const setForm = (to: Form) => set({ words: wordsOf(to) });
+  const boot = async (event: Event) => {
+    event.preventDefault();
+    if (await session.boot(draft.value)) history.replaceState(null, "", writeHash(draft.value));
+  };
+  const copy = async (what: string, text: string) => {
+    await navigator.clipboard?.writeText(text).catch(() => {});
+    copied.value = `${what} copied`;
+  };
+  const kinds = draft.value.transport === "pci"
+    ? ["virtio-rng-pci", "virtio-serial-pci", "virtio-net-pci"]
+    : ["virtio-rng-device", "virtio-serial-device", "virtio-net-device"];
+  if (session.source.value?.canBoot === false) {
+    return (
+      <p class="explain">This page looks at {session.source.value.title}: it cannot boot another machine.</p>
+    );
+  }
+  return (
+    <form class="machine" onSubmit={(e) => void boot(e)}>
+      <div class="row">
+        <label>
+          Transport{" "}
+          <select
+            id="transport"
+            value={draft.value.transport}
+            onChange={(e) => {
+              const transport = e.currentTarget.value as Setup["transport"];
+              set({ transport, words: DEMO_SETUP[transport].words });
+            }}
+          >
+            <option value="pci">PCI (q35, pc)</option>
+            <option value="mmio">MMIO (microvm)</option>
+          </select>
+        </label>
+        <label>
+          Application{" "}
+          <select value={draft.value.app} onChange={(e) => set({ app: e.currentTarget.value })}>
+            {APPS.map((a) => <option key={a} value={a}>{a}</option>)}
+          </select>
+        </label>
+        <label>
+          Arguments{" "}
+          <input
+            class="short"
+            value={draft.value.args}
+            onInput={(e) => set({ args: e.currentTarget.value })}
+          />
+        </label>
+        <label>
+          Seed{" "}
+          <input
+            class="short"
+            type="number"
+            min={0}
+            max={0xffff_ffff}
+            value={draft.value.seed}
+            onInput={(e) => set({ seed: Number(e.currentTarget.value) })}
+          />
+        </label>
+        <label>
+          Latency (ns){" "}
+          <input
+            class="short"
+            type="number"
+            min={0}
+            value={draft.value.latency}
+            onInput={(e) => set({ latency: Number(e.currentTarget.value) })}
+          />
+        </label>
+        <label>
+          <input
+            type="checkbox"
+            checked={draft.value.careful}
+            onChange={(e) => set({ careful: e.currentTarget.checked })}
+          />{" "}
+          careful
+        </label>
+      </div>
+      <ul class="devices" aria-label="Devices">
+        {devicesOf(form).map(({ index, device }) => (
+          <li key={index}>
+            <code>{propsText(device)}</code> {/^virtio-/.test(device.first) && (
+              <label>
+                <input
+                  type="checkbox"
+                  checked={propOf(device, "packed") === "on"}
+                  onChange={(e) =>
+                    setForm(
+                      withDevice(
+                        form,
+                        index,
+                        withProp(device, "packed", e.currentTarget.checked ? "on" : undefined),
+                      ),
+                    )}
+                />{" "}
+                packed ring
+              </label>
+            )}{" "}
+            <button
+              type="button"
+              onClick={() => setForm(without(form, index))}
+              aria-label={`Remove ${device.first}`}
+              title={`Remove ${device.first}`}
+              class="remove"
+            >
+              ✕
+            </button>
+          </li>
+        ))}
+        <li class="add">
+          Add {kinds.map((k) => (
+            <button
+              key={k}
+              type="button"
+              onClick={() => setForm(addDevice(form, { first: k, props: [] }))}
+            >
+              {k}
+            </button>
+          ))}
+        </li>
+      </ul>
+      <label class="words">
+        The same as a QEMU command line
+        <textarea
+          id="words"
+          rows={6}
+          spellcheck={false}
+          value={draft.value.words}
+          onInput={(e) => set({ words: e.currentTarget.value })}
+        />
+      </label>
+      <div class="row">
+        <button type="submit" id="boot">Boot</button>
+        <button
+          type="button"
+          onClick={() => void copy("Command line", `qemu-system-x86_64 ${draft.value.words}`)}
+        >
+          Copy command line
+        </button>
+        <button
+          type="button"
+          onClick={() => void copy("Link", new URL(writeHash(draft.value), location.href).href)}
+        >
+          Copy link
+        </button>
+        <span role="status">{copied}</span>
+      </div>
+      {session.ignored.value.map((text) => <p key={text} class="explain">ignored: {text}</p>)}
+    </form>
+  );
+}

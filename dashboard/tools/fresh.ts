@@ -1,0 +1,65 @@
+/**
+ * `deno task dashboard:fresh`: the same page under real Fresh, for those who reach JSR, where Fresh is published.
+ * `--build` builds only; otherwise the built page is served on 127.0.0.1.
+ */
+import { buildWorkers } from "./workers.ts";
+
+const root = new URL("../../", import.meta.url);
+const dashboard = new URL("dashboard/", root);
+/**
+ * Fresh reads the `deno.json` of the folder that it is started in, and the page's own maps `fresh` to the npm host. So the
+ * shared files are copied beside the dashboard, as deep as they lay, with Fresh's import map.
+ */
+const staged = new URL("dashboard-fresh/", root);
+const SHARED = ["routes", "islands", "components", "lib", "static", "hosts/fresh"];
+const CONFIG = "hosts/fresh/vite.config.ts";
+/** Milliseconds that JSR has to answer. */
+const PATIENCE = 5000;
+
+/** Why JSR cannot be reached; undefined: it can. */
+async function unreachable(): Promise<string | undefined> {
+  const base = Deno.env.get("JSR_URL") ?? "https://jsr.io";
+  try {
+    const response = await fetch(new URL("/@fresh/core/meta.json", base), {
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    await response.body?.cancel();
+    return response.ok ? undefined : `it answers ${response.status}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const path = (url: URL) => decodeURIComponent(url.pathname);
+
+/** Copies a folder's files over those of another; what is gone from it goes there, too. */
+async function copy(from: URL, to: URL): Promise<void> {
+  await Deno.remove(to, { recursive: true }).catch(() => {});
+  await Deno.mkdir(to, { recursive: true });
+  for await (const entry of Deno.readDir(from)) {
+    const [source, target] = [from, to].map((base) => new URL(encodeURIComponent(entry.name), base));
+    if (entry.isDirectory) await copy(new URL(`${source}/`), new URL(`${target}/`));
+    else await Deno.copyFile(source, target);
+  }
+}
+
+async function deno(...args: string[]): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), { args, cwd: path(staged) }).spawn();
+  const { success, code } = await child.status;
+  if (!success) Deno.exit(code);
+}
+
+if (await unreachable() !== undefined) {
+  console.error(
+    "JSR (jsr.io), where Fresh is published, cannot be reached from here: `deno task dashboard` shows the same page without it.",
+  );
+  Deno.exit(1);
+}
+await buildWorkers();
+for (const folder of SHARED) await copy(new URL(`${folder}/`, dashboard), new URL(`${folder}/`, staged));
+await Deno.copyFile(new URL("deno.fresh.json", dashboard), new URL("deno.json", staged));
+await deno("install");
+await deno("run", "-A", "npm:vite", "build", "--config", CONFIG);
+if (!Deno.args.includes("--build")) {
+  await deno("serve", "-A", "--host", "127.0.0.1", "--port", "8000", "_fresh/server.js");
+}

@@ -1,0 +1,112 @@
+/** The built page in a real browser: Debian's chromium through playwright-core. */
+import { chromium, type Page } from "playwright-core";
+import { build } from "../../dashboard/tools/build.ts";
+import { PageServer } from "../../dashboard/tools/page_server.ts";
+import { ONCE } from "./once.ts";
+
+const CHROMIUM = "/usr/bin/chromium";
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+/** Where screenshots are kept. */
+const OUTPUT = new URL("../output/", import.meta.url);
+/** Milliseconds that anything may take on a busy machine. */
+const PATIENCE = 20_000;
+
+function installed(): boolean {
+  try {
+    return Deno.statSync(CHROMIUM).isFile || true;
+  } catch {
+    return false;
+  }
+}
+
+const ignore = !installed() && Deno.env.get("REQUIRE_BROWSER") !== "1";
+if (ONCE && ignore) {
+  console.log("ignored: tests in a browser (apt-get install --no-install-recommends chromium)");
+}
+
+/** A test that needs a browser; with REQUIRE_BROWSER=1 it fails where there is none. The other runs do not know it. */
+export function browserTest(name: string, fn: () => Promise<void>): void {
+  if (ONCE) Deno.test({ name, ignore, fn });
+}
+
+export interface Look {
+  /** What follows the page's address: `#transport=mmio`. */
+  readonly hash?: string;
+  readonly dark?: boolean;
+  readonly width?: number;
+  readonly height?: number;
+  /** The page as another program serves it. */
+  readonly link?: string;
+}
+
+let built: Promise<void> | undefined;
+
+/** Builds the page, once. */
+export function builtPage(): Promise<void> {
+  return built ??= build();
+}
+
+/**
+ * Opens the page in a browser of its own. Fails if the page wrote an error to its console, threw, or asked for a file that
+ * is not there.
+ */
+export async function onPage(
+  look: Look,
+  visit: (page: Page) => Promise<void>,
+): Promise<void> {
+  await builtPage();
+  const server = new PageServer({ port: 0 });
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const wrong: string[] = [];
+  try {
+    const page = await browser.newPage({
+      viewport: { width: look.width ?? 1280, height: look.height ?? 720 },
+      colorScheme: look.dark ? "dark" : "light",
+    });
+    page.setDefaultTimeout(PATIENCE);
+    page.on("console", (m) => void (m.type() === "error" && wrong.push(m.text())));
+    page.on("pageerror", (error) => void wrong.push(String(error)));
+    page.on("response", (r) => void (r.status() >= 400 && wrong.push(`${r.status()} ${r.url()}`)));
+    await page.goto(look.link ?? server.link + (look.hash ?? ""));
+    await visit(page);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+  if (wrong.length > 0) throw new Error(`errors in the browser's console:\n${wrong.join("\n")}`);
+}
+
+/** Keeps a picture of what is seen, and fails where the page is wider than its window. */
+export async function shot(page: Page, name: string): Promise<void> {
+  await Deno.mkdir(OUTPUT, { recursive: true });
+  const path = decodeURIComponent(new URL(`${name}.png`, OUTPUT).pathname);
+  await page.screenshot({ path });
+  const [needs, has] = await page.evaluate(
+    () => [document.documentElement.scrollWidth, document.documentElement.clientWidth],
+  );
+  if (needs > has) throw new Error(`${name}: the page is ${needs - has} pixels wider than its window`);
+}
+
+/** Waits until a text is seen somewhere in the element. */
+export async function sees(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: text }).first().waitFor();
+}
+
+/** Waits until the guest waits for input, and all that it did is known to the page. */
+export async function idlePage(page: Page): Promise<void> {
+  await sees(page, "#machine-status", "idle");
+  await sees(page, "#console", /\$ |> /);
+}
+
+/** The number in an element: the position on the time line, the count of events. */
+export async function numberIn(page: Page, selector: string): Promise<number> {
+  return Number((await page.locator(selector).innerText()).replace(/\D/g, ""));
+}
