@@ -1,3 +1,4 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { RamDeviceMemory } from "../../arch/device_memory.ts";
 import { readOptions } from "../../cli/options.ts";
@@ -14,6 +15,7 @@ import { TracedDeviceMemory } from "../../verify/trace/mod.ts";
 import { until } from "../support/dashboard.ts";
 
 const ignore = Deno.env.get("DENO_CONDITIONS") === "mmio" || Deno.env.get("CAREFUL") === "1";
+const test = testUnless(ignore);
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const WORDS = "-machine q35 -m 16M -nodefaults -chardev stdio,id=c0,mux=on -serial chardev:c0 " +
   "-device virtio-rng-pci -device virtio-serial-pci -device virtconsole,chardev=c0";
@@ -69,7 +71,7 @@ async function attached() {
   };
 }
 
-Deno.test({ ignore, name: "a page sees the machine that runs, types into it, and sees it end" }, async () => {
+test({ name: "a page sees the machine that runs, types into it, and sees it end" }, async () => {
   await using m = await attached();
   const session = m.look();
   await until("the machine idle", () => session.progress.value.machine === "idle");
@@ -98,7 +100,7 @@ Deno.test({ ignore, name: "a page sees the machine that runs, types into it, and
   assertEquals([session.progress.value.machine, session.progress.value.exitCode], ["ended", 7]);
 });
 
-Deno.test({ ignore, name: "a busy machine lets pages in, and answers them while it works" }, async () => {
+test({ name: "a busy machine lets pages in, and answers them while it works" }, async () => {
   await using m = await attached();
   const session = m.look();
   await until("the machine idle", () => session.progress.value.machine === "idle");
@@ -111,7 +113,7 @@ Deno.test({ ignore, name: "a busy machine lets pages in, and answers them while 
   assert(m.c0.text().length < 8 * 2 * 65536, "the machine had done its work before a page was answered");
 });
 
-Deno.test({ ignore, name: "without the link's token, or from another origin, nobody gets in" }, async () => {
+test({ name: "without the link's token, or from another origin, nobody gets in" }, async () => {
   await using m = await attached();
   const http = m.socket().replace("ws", "http"), guess = m.socket("guess").replace("ws", "http");
   const status = async (url: string, headers: Record<string, string> = {}) => {
@@ -153,7 +155,7 @@ async function deafPage(url: string, requests: number): Promise<Deno.TcpConn> {
   return conn;
 }
 
-Deno.test({ ignore, name: "pages that do not read, or vanish, are the machine's least worry" }, async () => {
+test({ name: "pages that do not read, or vanish, are the machine's least worry" }, async () => {
   await using m = await attached();
   const deaf = await deafPage(m.socket(), 200);
   const gone = await deafPage(m.socket(), 1);
@@ -171,7 +173,7 @@ Deno.test({ ignore, name: "pages that do not read, or vanish, are the machine's 
   deaf.close();
 });
 
-Deno.test({ ignore, name: "a page that has not been built: the task that does it is named" }, () => {
+test({ name: "a page that has not been built: the task that does it is named" }, () => {
   const dist = new URL("file:///nonexistent/");
   const error = assertThrows(() => new Attachment({ port: 0, title: "", dist }), HostError);
   assertStringIncludes((error as Error).message, "deno task dashboard:build");
@@ -191,7 +193,7 @@ async function main(args: string[], input: string) {
   return { code, err: new TextDecoder().decode(stderr) };
 }
 
-Deno.test({ ignore, name: "--dashboard takes a port, or none; the demo machine stays what it is" }, () => {
+test({ name: "--dashboard takes a port, or none; the demo machine stays what it is" }, () => {
   const read = (...argv: string[]) => {
     const { dashboard, app, desc } = readOptions(argv, "pci");
     return [dashboard, app, desc.devices.length];
@@ -204,7 +206,7 @@ Deno.test({ ignore, name: "--dashboard takes a port, or none; the demo machine s
   assertEquals(read("--dashboard", "ping", "--", "--dashboard", "5"), ["any", "ping", devices]);
 });
 
-Deno.test({ ignore, name: "--dashboard: a port in use is status 74, one that is none 2" }, async () => {
+test({ name: "--dashboard: a port in use is status 74, one that is none 2" }, async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   try {

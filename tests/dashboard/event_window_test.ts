@@ -1,9 +1,11 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { CallName, Calls, TraceEvent } from "../../dashboard/lib/protocol.ts";
 import { EventWindow } from "../../dashboard/lib/views/mod.ts";
 import { BUILT } from "./recorded_run.ts";
 
 const ignore = Deno.env.get("CAREFUL") === "1" || BUILT === "mmio";
+const test = testUnless(ignore);
 
 /** A recording of which every tenth event is a notification; counts what it is asked for. */
 class Fake {
@@ -37,7 +39,7 @@ class Fake {
 }
 const settle = () => new Promise((resolve) => setTimeout(resolve));
 
-Deno.test("a window onto a million events fetches what is looked at", { ignore }, async () => {
+test("a window onto a million events fetches what is looked at", async () => {
   const source = new Fake(1_000_000);
   let drawn = 0;
   const w = new EventWindow(source, () => drawn++);
@@ -55,7 +57,7 @@ Deno.test("a window onto a million events fetches what is looked at", { ignore }
   assert(source.rowsGiven < 300 * 600, `${source.rowsGiven} rows for 300 windows`);
 });
 
-Deno.test("events that were dropped are not listed; the window goes on", { ignore }, async () => {
+test("events that were dropped are not listed; the window goes on", async () => {
   const source = new Fake(10_000);
   const w = new EventWindow(source, () => {});
   w.update(1, 4096, 10_000, "event", "");
@@ -65,9 +67,8 @@ Deno.test("events that were dropped are not listed; the window goes on", { ignor
   assertEquals(w.rows(0, 2).map((r) => r?.at), [4096, 4097]);
 });
 
-Deno.test(
+test(
   "with a filter the list grows as the recording does, and starts anew with another run",
-  { ignore },
   async () => {
     const source = new Fake(1005);
     const w = new EventWindow(source, () => {});

@@ -1,12 +1,14 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { decodeFrame, hexBytes, pcapFile } from "../../dashboard/lib/views/mod.ts";
 import { checksum } from "../../inet/checksum.ts";
 import { BUILT, record } from "./recorded_run.ts";
 
 const ignore = Deno.env.get("CAREFUL") === "1";
-const once = { ignore: ignore || BUILT === "mmio" };
+const test = testUnless(ignore);
+const once = testUnless(ignore || BUILT === "mmio");
 
-Deno.test("the frames of a boot are taken apart: DHCP, then ARP", { ignore }, async () => {
+test("the frames of a boot are taken apart: DHCP, then ARP", async () => {
   const { timeline } = await record([]);
   const frames = timeline.matches({ step: "frame" }).map((at) => {
     const e = timeline.event(at) as { ev: string; hex: string };
@@ -40,7 +42,7 @@ Deno.test("the frames of a boot are taken apart: DHCP, then ARP", { ignore }, as
 const frame = (type: string, rest: string) =>
   hexBytes(`525400123456525500000202${type}${rest}`.replaceAll(" ", ""));
 
-Deno.test("a TCP segment shows flags, options and the first line of its data", once, () => {
+once("a TCP segment shows flags, options and the first line of its data", () => {
   const ip = "4500 0038 0001 0000 4006 62a9 0a00020f 0a000202".replaceAll(" ", "");
   const tcp = "c000 0050 00000001 00000002 5018 ffff 0000 0000".replaceAll(" ", "");
   const text = [..."GET / HTTP/1.0\r\n"].map((c) => c.charCodeAt(0).toString(16).padStart(2, "0")).join("");
@@ -54,7 +56,7 @@ Deno.test("a TCP segment shows flags, options and the first line of its data", o
   assertEquals(f.summary, "PSH ACK, sequence 1, 16 bytes: GET / HTTP/1.0");
 });
 
-Deno.test("what is no frame, or a broken one, is said", once, () => {
+once("what is no frame, or a broken one, is said", () => {
   assertEquals(decodeFrame(new Uint8Array(5)).wrong, "shorter than an Ethernet header");
   assertEquals(decodeFrame(frame("0800", "45")).wrong, "IPv4: truncated");
   assertEquals(decodeFrame(frame("88cc", "00")).summary, "type 0x88cc");

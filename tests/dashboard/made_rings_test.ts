@@ -1,8 +1,10 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { packedRing, type Ring, splitRing } from "../../dashboard/lib/views/mod.ts";
 import { BUILT } from "./recorded_run.ts";
 
 const ignore = Deno.env.get("CAREFUL") === "1" || BUILT === "mmio";
+const test = testUnless(ignore);
 const DESC = 0x1000, DRIVER = 0x2000, DEVICE = 0x3000, TABLE = 0x4000, SIZE = 4;
 
 /** Memory of a ring of four, written by hand. */
@@ -56,7 +58,7 @@ function ring(kind: "split" | "packed", more: Partial<Ring> = {}): Ring {
   };
 }
 
-Deno.test("indirect tables are read as each ring has them", { ignore }, () => {
+test("indirect tables are read as each ring has them", () => {
   const m = new Memory();
   m.split(DESC + 16, TABLE, 48, 4);
   m.split(TABLE, 0x100, 10, 1, 2);
@@ -79,9 +81,8 @@ Deno.test("indirect tables are read as each ring has them", { ignore }, () => {
   ]]);
 });
 
-Deno.test(
+test(
   "chains used out of order: what the ring does not hold any more is said to be missing",
-  { ignore },
   () => {
     const m = new Memory();
     for (let i = 0; i < SIZE; i++) m.split(DESC + 16 * i, 0x100 * (i + 1), 8, 2);
@@ -93,7 +94,7 @@ Deno.test(
   },
 );
 
-Deno.test("IN_ORDER: one used entry stands for a batch", { ignore }, () => {
+test("IN_ORDER: one used entry stands for a batch", () => {
   const m = new Memory();
   for (let i = 0; i < SIZE; i++) m.split(DESC + 16 * i, 0x100 * (i + 1), 8, 2);
   m.avail(0, 1, 2, 3);
@@ -104,7 +105,7 @@ Deno.test("IN_ORDER: one used entry stands for a batch", { ignore }, () => {
   assertEquals(seen.wrong, "");
 });
 
-Deno.test("a chain that leads in a circle or out of the table is said to be wrong", { ignore }, () => {
+test("a chain that leads in a circle or out of the table is said to be wrong", () => {
   const m = new Memory();
   m.split(DESC, 0x100, 8, 1, 1);
   m.split(DESC + 16, 0x200, 8, 1, 0);
@@ -119,7 +120,7 @@ Deno.test("a chain that leads in a circle or out of the table is said to be wron
   assert(splitRing(ring("split"), m.read)!.wrong.includes("more than the 4 entries"));
 });
 
-Deno.test("event suppression in words", { ignore }, () => {
+test("event suppression in words", () => {
   const m = new Memory();
   m.view.setUint16(DRIVER, 1, true);
   m.view.setUint16(DEVICE, 1, true);
@@ -146,7 +147,7 @@ Deno.test("event suppression in words", { ignore }, () => {
   );
 });
 
-Deno.test("a packed ring in its second lap, and while a chain is being written", { ignore }, () => {
+test("a packed ring in its second lap, and while a chain is being written", () => {
   const m = new Memory();
   // First lap all used (AVAIL and USED 1); then slot 0 available with wrap counter 0: AVAIL 0, USED 1.
   for (let i = 0; i < SIZE; i++) m.packed(i, 0x100 * (i + 1), 8, i, 0x8080);
@@ -161,7 +162,7 @@ Deno.test("a packed ring in its second lap, and while a chain is being written",
   assertEquals(packedRing(ring("packed"), m.read)!.driver, { slot: 0, wrap: 0 });
 });
 
-Deno.test("the rest of a used chain is the driver's, if it was a chain", { ignore }, () => {
+test("the rest of a used chain is the driver's, if it was a chain", () => {
   const m = new Memory();
   m.packed(0, 0x100, 8, 5, 0x8080);
   m.packed(1, 0x200, 8, 5, 0x0082);

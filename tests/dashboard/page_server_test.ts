@@ -1,3 +1,4 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Client } from "../../dashboard/lib/client.ts";
 import { socketPort } from "../../dashboard/lib/ports.ts";
@@ -12,6 +13,7 @@ import { until } from "../support/dashboard.ts";
 import { runTraced } from "../support/recorded.ts";
 
 const ignore = Deno.env.get("DENO_CONDITIONS") === "mmio" || Deno.env.get("CAREFUL") === "1";
+const test = testUnless(ignore);
 
 /** A recorded run as the lines of `--trace`, and the recording itself. */
 async function traced(): Promise<{ recorder: Recorder; text: string }> {
@@ -33,8 +35,8 @@ async function loaded(text: string, limit?: number) {
   }
 }
 
-Deno.test(
-  { ignore, name: "a trace file gives the recording that the machine's own recorder has" },
+test(
+  { name: "a trace file gives the recording that the machine's own recorder has" },
   async () => {
     const { recorder, text } = await traced();
     const file = await loaded(text);
@@ -49,7 +51,7 @@ Deno.test(
   },
 );
 
-Deno.test({ ignore, name: "trace files: cut off, from a later version, and what is none" }, async () => {
+test({ name: "trace files: cut off, from a later version, and what is none" }, async () => {
   const line = '{"t":5,"ev":"interrupt","vector":"0x21"}\n';
   const cut = await loaded(line + line + line.slice(0, 20));
   assertEquals([cut.recorder.length, cut.cut], [2, true]);
@@ -79,8 +81,8 @@ function serveRecording(recorder: Recorder): PageServer {
   });
 }
 
-Deno.test(
-  { ignore, name: "a session looks at a file through a WebSocket, and cannot change it" },
+test(
+  { name: "a session looks at a file through a WebSocket, and cannot change it" },
   async () => {
     const { recorder } = await traced();
     const server = serveRecording(recorder);
@@ -104,8 +106,8 @@ Deno.test(
   },
 );
 
-Deno.test(
-  { ignore, name: "only the page of the link gets in: token, origin and host are looked at" },
+test(
+  { name: "only the page of the link gets in: token, origin and host are looked at" },
   async () => {
     const server = serveRecording(new Recorder());
     try {
@@ -131,8 +133,7 @@ Deno.test(
   },
 );
 
-Deno.test({
-  ignore,
+test({
   name: "an answer that went astray, an end in the middle: the client says so and waits for nothing",
 }, async () => {
   const sent: unknown[] = [];

@@ -1,13 +1,14 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { latencies, latencyFilters, throughput, THROUGHPUT_FILTERS } from "../../dashboard/lib/views/mod.ts";
 import type { EventFilter } from "../../dashboard/lib/protocol.ts";
 import { momentAt, record } from "./recorded_run.ts";
 
 const ignore = Deno.env.get("CAREFUL") === "1";
+const test = testUnless(ignore);
 
-Deno.test(
+test(
   "latency is what the machine was told to have; throughput sums up to what was sent",
-  { ignore },
   async () => {
     const latency = 20_000;
     const run = await record(["rng 40"], "", latency);

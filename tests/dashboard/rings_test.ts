@@ -1,3 +1,4 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { packedRing, type Ring, rings, splitRing, usedChain } from "../../dashboard/lib/views/mod.ts";
 import { momentAt, record, type Recorded, type Sample } from "./recorded_run.ts";
@@ -20,9 +21,10 @@ const descriptors = (list: readonly { descriptors: number }[]) => list.reduce((n
 
 // Memory at an offset is not visible here: once per transport is enough.
 const ignore = Deno.env.get("CAREFUL") === "1";
+const test = testUnless(ignore);
 
 for (const latency of [0, 20_000]) {
-  Deno.test(`the split ring that is drawn is the driver's, latency ${latency}`, { ignore }, async () => {
+  test(`the split ring that is drawn is the driver's, latency ${latency}`, async () => {
     const run = await record(LINES, "", latency);
     let settled = 0, busy = 0;
     for (const { at, ring, driver, read } of pairs(run, some(run.samples, 150))) {
@@ -52,7 +54,7 @@ for (const latency of [0, 20_000]) {
     assert(settled > 50 && busy > 500, `too little was seen: ${settled} settled, ${busy} chains`);
   });
 
-  Deno.test(`the packed ring that is drawn is the driver's, latency ${latency}`, { ignore }, async () => {
+  test(`the packed ring that is drawn is the driver's, latency ${latency}`, async () => {
     const run = await record(LINES, "packed=on", latency);
     let settled = 0, asked = 0, laps = 0;
     const lengths = new Set<number>();

@@ -1,3 +1,4 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { TRANSPORT } from "#transport";
 import { DEMO_SETUP } from "../../dashboard/lib/link.ts";
@@ -5,10 +6,11 @@ import { booted, idle, quietSetup, screen, until } from "../support/dashboard.ts
 
 const CAREFUL = Deno.env.get("CAREFUL") === "1";
 const ignore = CAREFUL;
+const test = testUnless(ignore);
 const type = (text: string) => new TextEncoder().encode(text);
 
-Deno.test(
-  { ignore, name: "a machine boots behind the protocol, takes input, and the console follows" },
+test(
+  { name: "a machine boots behind the protocol, takes input, and the console follows" },
   async () => {
     using session = await booted();
     assertStringIncludes(screen(session), "Welcome to Pagurus");
@@ -18,8 +20,8 @@ Deno.test(
   },
 );
 
-Deno.test(
-  { ignore, name: "steps forwards and back show one state each; the end is followed again" },
+test(
+  { name: "steps forwards and back show one state each; the end is followed again" },
   async () => {
     using session = await booted();
     session.go(0);
@@ -40,8 +42,7 @@ Deno.test(
   },
 );
 
-Deno.test({
-  ignore,
+test({
   name: "memory: a page that is looked at comes with the next moment, and with all that follow",
 }, async () => {
   using session = await booted();
@@ -57,8 +58,8 @@ Deno.test({
   assertEquals(session.moment.value.read(0x30_0000, 2), new Uint8Array(2));
 });
 
-Deno.test(
-  { ignore, name: "input at an earlier moment: the same run up to there, another from there on" },
+test(
+  { name: "input at an earlier moment: the same run up to there, another from there on" },
   async () => {
     using session = await booted();
     await session.type("char0", type("echo one\n"));
@@ -91,8 +92,7 @@ Deno.test(
   },
 );
 
-Deno.test({
-  ignore,
+test({
   name: "a breakpoint ends playing at the event, and stops the view of a running machine there",
 }, async () => {
   using session = await booted();
@@ -117,8 +117,7 @@ Deno.test({
   await until("the end", () => session.live.value);
 });
 
-Deno.test({
-  ignore,
+test({
   name: "a wrong command line is refused with a sentence, and the machine before it lives on",
 }, async () => {
   using session = await booted();
@@ -133,8 +132,7 @@ Deno.test({
   await until("an answer", () => screen(session).includes("\nalive\n"));
 });
 
-Deno.test({
-  ignore,
+test({
   name: "held, a machine does nothing; let go, it goes on. Its end is told with the exit status",
 }, async () => {
   using session = await booted();
@@ -148,8 +146,7 @@ Deno.test({
   assertEquals(session.progress.value.exitCode, 3);
 });
 
-Deno.test({
-  ignore,
+test({
   name: "with a network, whose timers go by the wall clock, a fork repeats the run up to the event",
 }, async () => {
   using session = await booted(DEMO_SETUP[TRANSPORT]);

@@ -1,3 +1,4 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { decode, encode } from "../../dashboard/lib/codec.ts";
@@ -28,10 +29,11 @@ import { NO_TRACE } from "../../spec/trace.ts";
 
 /** None of this depends on the transport: it runs once. */
 const ignore = Deno.env.get("DENO_CONDITIONS") === "mmio" || Deno.env.get("CAREFUL") === "1";
+const test = testUnless(ignore);
 
 const text = fc.string({ unit: fc.constantFrom(..."ab-=,.'\"\\ /$\nü") });
 
-Deno.test({ ignore, name: "words: what is joined is split into the same, as a shell does it" }, () => {
+test({ name: "words: what is joined is split into the same, as a shell does it" }, () => {
   fc.assert(fc.property(fc.array(text), (words) => assertEquals(splitWords(joinWords(words)), words)));
   assertEquals(splitWords(`a  'b c' "d'e" f\\ g \\\n h"i"`), ["a", "b c", "d'e", "f g", "hi"]);
   const { stdout } = new Deno.Command("sh", {
@@ -41,7 +43,7 @@ Deno.test({ ignore, name: "words: what is joined is split into the same, as a sh
   assertEquals(new TextDecoder().decode(stdout), "it's|a b|$x||");
 });
 
-Deno.test({ ignore, name: "links: a set-up survives its link" }, () => {
+test({ name: "links: a set-up survives its link" }, () => {
   const setup = fc.record({
     transport: fc.constantFrom("pci" as const, "mmio" as const),
     words: text,
@@ -58,7 +60,7 @@ Deno.test({ ignore, name: "links: a set-up survives its link" }, () => {
   assertEquals(readHash("#transport=pci&seed=banana")?.seed, DEMO_SETUP.pci.seed);
 });
 
-Deno.test({ ignore, name: "form: a command line is the same after it was shown in the form" }, () => {
+test({ name: "form: a command line is the same after it was shown in the form" }, () => {
   const value = text.filter((t) => t !== "" && !t.startsWith("-"));
   const option = fc.oneof(
     fc.record({ name: fc.constantFrom("device", "machine", "netdev", "append"), value }),
@@ -80,7 +82,7 @@ Deno.test({ ignore, name: "form: a command line is the same after it was shown i
   }
 });
 
-Deno.test({ ignore, name: "form: machine, devices and their properties can be changed" }, () => {
+test({ name: "form: machine, devices and their properties can be changed" }, () => {
   let form = formOf(DEMO_SETUP.pci.words);
   assertEquals([transportOf(form), devicesOf(form).length], ["pci", 4]);
   const { index, device } = devicesOf(form)[0];
@@ -107,8 +109,7 @@ function build(form: Form): void {
   });
 }
 
-Deno.test({
-  ignore,
+test({
   name: "form: everything that it offers is accepted by the machine, with the defaults that it names",
 }, () => {
   let tried = 0;
@@ -140,7 +141,7 @@ Deno.test({
   }
 });
 
-Deno.test({ ignore, name: "codec: what the protocol sends comes out of a WebSocket as it was" }, () => {
+test({ name: "codec: what the protocol sends comes out of a WebSocket as it was" }, () => {
   const message = {
     id: 7,
     ok: {

@@ -1,3 +1,4 @@
+import { testUnless } from "../support/once.ts";
 import { assert, assertEquals } from "@std/assert";
 import { featuresFromWords } from "../../spec/virtio/features.ts";
 import { type VirtAddr, virtAddr } from "../../arch/addresses.ts";
@@ -22,7 +23,7 @@ const end = (run: Recorded) => momentAt(run, run.timeline.length - 1);
 const sample = (run: Recorded) =>
   run.samples.findLast((x) => momentAt(run, x.at).state.virtio.every((v) => v.status === 15))!;
 const working = (run: Recorded) => momentAt(run, sample(run).at);
-const test = (name: string, check: () => Promise<void>) => Deno.test(name, { ignore }, check);
+const test = testUnless(ignore);
 
 test("features that both hold to are the driver's", async () => {
   const run = await theRun();

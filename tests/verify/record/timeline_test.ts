@@ -1,3 +1,4 @@
+import { testUnless } from "../../support/once.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { TraceEvent } from "../../../spec/trace.ts";
 import { CHUNK, KINDS, NotRecordedError, readLine, Recorder, Timeline } from "../../../verify/record/mod.ts";
@@ -6,6 +7,7 @@ import { runTraced } from "../../support/recorded.ts";
 
 /** A recording does not depend on the transport: these run once. */
 const ignore = Deno.env.get("DENO_CONDITIONS") === "mmio" || Deno.env.get("CAREFUL") === "1";
+const test = testUnless(ignore);
 
 /** One of each kind, with and without what may be missing. */
 const SAMPLES: TraceEvent[] = [
@@ -52,8 +54,8 @@ const SAMPLES: TraceEvent[] = [
   { ev: "qemu", name: "virtqueue_pop", text: "vq 0x1 elem 0x2 in_num 1 out_num 0" },
 ];
 
-Deno.test(
-  { ignore, name: "every kind of event comes back as it was, from the recording and from a file" },
+test(
+  { name: "every kind of event comes back as it was, from the recording and from a file" },
   () => {
     assertEquals(new Set(SAMPLES.map((e) => e.ev)), new Set(KINDS));
     const recorder = new Recorder();
@@ -71,8 +73,8 @@ Deno.test(
   },
 );
 
-Deno.test(
-  { ignore, name: "a line of an unknown kind is passed over, one that is no record is an error" },
+test(
+  { name: "a line of an unknown kind is passed over, one that is no record is an error" },
   () => {
     assertEquals(readLine('{"t":1,"ev":"from_the_future","x":1}'), undefined);
     assertThrows(() => readLine("hello"));
@@ -106,7 +108,7 @@ function expected(k: number, at: number): number {
   return 0;
 }
 
-Deno.test({ ignore, name: "memory has a bound: the oldest events go, what is left is right" }, () => {
+test({ name: "memory has a bound: the oldest events go, what is left is right" }, () => {
   const limit = 4 << 20, count = 200_000;
   const timeline = long(count, limit);
   assert(timeline.first > 0 && timeline.first % CHUNK === 0, `${timeline.first}`);
@@ -129,7 +131,7 @@ Deno.test({ ignore, name: "memory has a bound: the oldest events go, what is lef
   assertEquals(timeline.find({ kinds: ["machine"] }, 0), undefined);
 });
 
-Deno.test({ ignore, name: "a million events: a seek anywhere takes less than 50 ms" }, () => {
+test({ name: "a million events: a seek anywhere takes less than 50 ms" }, () => {
   const timeline = long(1_000_000, 256 << 20);
   assertEquals(timeline.first, 0);
   const times: number[] = [];
@@ -146,8 +148,8 @@ Deno.test({ ignore, name: "a million events: a seek anywhere takes less than 50 
   assert(times[20] < 50, `median ${times[20].toFixed(1)} ms, worst ${times[39].toFixed(1)} ms`);
 });
 
-Deno.test(
-  { ignore, name: "searches: by kind, address, device, register, value, forwards and backwards" },
+test(
+  { name: "searches: by kind, address, device, register, value, forwards and backwards" },
   async () => {
     const recorder = new Recorder();
     await runTraced(recorder, { lines: ["rng 8"] });
