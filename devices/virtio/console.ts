@@ -40,6 +40,8 @@ export interface SerialOptions {
  */
 export class VirtioSerial extends VirtioDevice {
   readonly ports: ConsolePort[] = [];
+  /** When the ports were last asked for room. */
+  private lookedAt = -1;
   declare private readonly view: DataView;
   declare private readonly chunk: Uint8Array;
 
@@ -105,9 +107,12 @@ export class VirtioSerial extends VirtioDevice {
   }
 
   protected override onNotify(index: number): void {
-    // QEMU's main loop asks for room for input before it sees to queues, and so finds a broken ring first.
-    for (const port of this.ports) if (port.chardev !== undefined) this.canReceive(port);
-    if (this.broken) return;
+    // QEMU's main loop asks for room for input, then sees to all queues; so it finds a broken ring first.
+    if (this.lookedAt !== this.ctx.events.now) {
+      this.lookedAt = this.ctx.events.now;
+      for (const port of this.ports) if (port.chardev !== undefined) this.canReceive(port);
+      if (this.broken) return;
+    }
     if (index === ConsoleQueue.CTRL_TRANSMIT) return this.control();
     if (index === ConsoleQueue.CTRL_RECEIVE) return;
     const port = this.ports.find((p) => p.receiveQueue === index || p.transmitQueue === index);
