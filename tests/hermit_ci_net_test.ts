@@ -69,6 +69,8 @@ async function udp(port: number, text: string, ended: Promise<unknown>): Promise
   const again = setInterval(send, 200);
   await ended;
   clearInterval(again);
+  // What was answered last may still wait to be read here.
+  for (let i = 0; i < 10 && answer === ""; i++) await new Promise((resolve) => setTimeout(resolve, 30));
   await new Promise<void>((resolve) => socket.close(() => resolve()));
   return answer;
 }
