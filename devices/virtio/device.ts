@@ -93,7 +93,7 @@ export abstract class VirtioDevice {
   protected abstract onNotify(index: number): void;
   /** The driver writes `status` (0 on reset); `this.status` still has the old value. */
   protected onStatus(_status: number): void {}
-  /** The driver writes its features, cut down to what is offered; `guestFeatures` still has the old ones. */
+  /** The driver writes its features (0 on reset), cut down to what is offered; `guestFeatures` still has the old ones. */
   protected onFeatures(_features: bigint): void {}
   /** The device was reset; its queues are about to be. */
   protected onReset(): void {}
@@ -177,6 +177,7 @@ export abstract class VirtioDevice {
     this.listening = false;
     this.setStatus(0);
     this.onReset();
+    this.onFeatures(0n);
     this.broken = false;
     this.disabled = false;
     this.guestFeatures = 0n;

@@ -30,18 +30,17 @@ export class ReceiveFilter {
   private firstMulti = 0;
   private inUse = 0;
   /** A 1 for each tag that passes. */
-  private readonly vlans = new Uint8Array(VLANS);
+  private readonly vlans = new Uint8Array(VLANS).fill(1);
 
   /** @param mac the device's own address, as it is now. */
   constructor(private readonly mac: Uint8Array) {}
 
-  /** What a device reset does. The tags stay as they are until features are written. */
+  /** What a device reset does, but for the tags: those go with the features. */
   reset(): void {
     for (const mode of MODES) this[mode] = mode === "promisc";
     this.uniOverflow = this.multiOverflow = false;
     this.firstMulti = this.inUse = 0;
     this.table.fill(0);
-    this.vlans.fill(0);
   }
   /** Features were written: with CTRL_VLAN no tag passes until it is added, without it all do. */
   setVlanFilter(on: boolean): void {

@@ -99,11 +99,11 @@ export class SplitDeviceQueue extends DeviceQueue {
     if (this.inuse >= this.limit) this.full();
     const slot = this.availSlot;
     const head = this.availView.getUint16(this.avail + AVAIL_RING + 2 * slot, true);
-    if (head >= this.size) this.badHead(head);
     const next = (last + 1) & 0xffff;
     this.lastAvail = next;
     // 65536 is no multiple of an odd size: idx % size starts anew where the index wraps.
     this.availSlot = next === 0 || slot + 1 === this.size ? 0 : slot + 1;
+    if (head >= this.size) this.badHead(head);
     if (this.eventIdx && this.notification) this.writeAvailEvent(next);
 
     const chain = this.take(head);

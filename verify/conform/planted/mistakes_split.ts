@@ -24,8 +24,8 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     id: "split-head-range",
     rule: "avail.ring, 2.7.6: a head is less than the queue's size",
     file: SPLIT,
-    find: "if (head >= this.size) this.badHead(head);\n    const next",
-    replace: "if (head > this.size) this.badHead(head);\n    const next",
+    find: "if (head >= this.size) this.badHead(head);\n    if (this.eventIdx",
+    replace: "if (head > this.size) this.badHead(head);\n    if (this.eventIdx",
     on: "split",
   },
   {

@@ -1,7 +1,7 @@
 import type { World } from "../world.ts";
 import { Cap, Registers } from "./places.ts";
 import type { Program, Step } from "./program.ts";
-import { NetPeer } from "./net_peer.ts";
+import { NetPeer, PEER_BUFFERS } from "./net_peer.ts";
 import { DriverRing } from "./ring.ts";
 import { drainInput } from "./drain.ts";
 import { resetDevice } from "./known_state.ts";
@@ -129,6 +129,7 @@ export class Rig {
   }
   private observe(o: Observation, patience: number): void {
     for (let i = 0; i < patience; i++) this.world.settle();
+    const output = this.peer === undefined ? this.world.takeOutput().toHex() : this.frames(this.peer);
     o.status = this.registers.status();
     if (this.target.transport === "mmio") o.isr = this.registers.read("mmio", 0x60, 4);
     this.lines(o);
@@ -136,8 +137,19 @@ export class Rig {
     if (mail !== "") o.mail = mail;
     const memory = this.window.takeWrites();
     if (memory !== "") o.memory = memory;
-    const output = this.peer?.take().join(" ") ?? this.world.takeOutput().toHex();
     if (output.length > 0) o.output = output;
+  }
+  /**
+   * What a network card sends, once it sends no more: where a ring's index went far, it sends thousands. The hub keeps the
+   * order of what the peer has buffers for, the others it may lose.
+   */
+  private frames(peer: NetPeer): string {
+    const all = peer.take();
+    for (let more = all; more.length > 0; more = peer.take()) {
+      this.world.settle();
+      if (more !== all) all.push(...more);
+    }
+    return all.length <= PEER_BUFFERS ? all.join(" ") : [...all.slice(0, PEER_BUFFERS), "and more"].join(" ");
   }
   private lines(o: Observation): void {
     const lines = this.world.takeLines();

@@ -14,7 +14,9 @@ const NOTIFY = 0x3000;
 /** Its memory, behind that of programs. */
 const AREA = 0x20_0000, STRIDE = 0x4000, DRIVER = 0x2000, DEVICE = 0x3000;
 const BUFFERS = AREA + 4 * STRIDE, BUFFER = 2048;
-const SIZE = 64;
+/** Frames that can wait at once. */
+export const PEER_BUFFERS = 64;
+const SIZE = PEER_BUFFERS;
 const RX = 0, TX = 1;
 const WRITE = 2, NO_INTERRUPT = 1;
 const MRG = 1 << 15, VERSION_1 = 1;

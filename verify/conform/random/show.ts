@@ -5,6 +5,8 @@ import type { Desc, Program, Step } from "./program.ts";
 
 const COMMON = new Map(Object.entries(CommonCfg).map(([name, at]) => [at as number, name.toLowerCase()]));
 const MMIO = new Map(Object.entries(MmioReg).map(([name, at]) => [at as number, name.toLowerCase()]));
+/** Characters of a value that are shown: enough for all registers. */
+const LONGEST = 800;
 const hex = (n: number) => n.toString(16);
 
 /** The command that runs one program again. */
@@ -65,9 +67,13 @@ function observationText(o: Observation | undefined): string {
   return parts.join(", ");
 }
 
-/** Long stretches of bytes are cut: their beginnings tell enough. */
+/** Long stretches of bytes are cut, and long lists of them: their beginnings tell enough. */
 function shortened(text: string): string {
-  return text.replace(/[0-9a-f]{33,}/g, (bytes) => `${bytes.slice(0, 16)}...(${bytes.length / 2} bytes)`);
+  const short = text.replace(
+    /[0-9a-f]{33,}/g,
+    (bytes) => `${bytes.slice(0, 16)}...(${bytes.length / 2} bytes)`,
+  );
+  return short.length <= LONGEST ? short : `${short.slice(0, LONGEST)}...`;
 }
 
 /** A program step by step, with what was seen on both sides, up to the first difference. */
