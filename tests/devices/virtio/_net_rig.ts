@@ -31,6 +31,10 @@ export class NetRig extends Rig {
   /** From reset to DRIVER_OK with VERSION_1 and these bits of word 0. */
   start(word0 = 0, word1 = 1, queues = [0, 1, 2]): this {
     this.negotiate(word0, word1);
+    return this.restart(queues);
+  }
+  /** Fresh queues, and DRIVER_OK. */
+  restart(queues = [0, 1, 2]): this {
     for (const list of [this.heads, this.entries, this.seen]) list.fill(0);
     this.ram.fill(0, QUEUE(0), QUEUE(7));
     for (const i of queues) this.queue(i, QUEUE(i), SIZE);

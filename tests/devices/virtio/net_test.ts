@@ -60,6 +60,17 @@ Deno.test("without VERSION_1 and MRG_RXBUF the header has 10 bytes", () => {
   assertEquals(r.netdev.sent, [frameTo(OTHER)]);
 });
 
+Deno.test("a reset takes the features back: who writes none after it gets the short header, one buffer, and all tags", () => {
+  const r = new NetRig().start(MRG | CTRL_VQ | CTRL_VLAN);
+  r.status = 0;
+  r.restart();
+  r.give(0, [{ in: 100 }]);
+  r.give(0, [{ in: 100 }]);
+  assert(r.receive(frameTo(OURS, 100, "81000005")), "it is lost: it may not take two");
+  assert(r.receive(frameTo(OURS, 60, "81000005")));
+  assertEquals(r.done(0), [70]);
+});
+
 Deno.test("no buffers, no DRIVER_OK, no queue: the back end keeps the frame until it is asked for", () => {
   const r = new NetRig();
   assertEquals([r.netdev.frontend!.canReceive(), r.receive(frameTo(OURS))], [false, false]);
