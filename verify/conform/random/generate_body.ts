@@ -22,7 +22,8 @@ export function bodyAction(d: Driver): void {
     [2, changeStatus],
     [1, setUpAgain],
   ];
-  if (!d.mmio) choices.push([2, busMaster], [d.msix ? 6 : 1, strayMsix], [1, intxDisable]);
+  if (d.msix) choices.push([5, maskedInterrupt]);
+  if (!d.mmio) choices.push([2, busMaster], [d.msix ? 6 : 1, strayMsix], [1, intxDisable], [1, allOfCommand]);
   else choices.push([6, acknowledge]);
   if (serial) {
     choices.push([8, hostInput], [d.multiport ? 14 : 1, controlMessages], [d.multiport ? 6 : 0, openPort], [
@@ -114,4 +115,22 @@ function intxDisable(d: Driver): void {
   if (dice.chance(0.15)) d.write("cfg", 5, 1, 4);
   else d.write("cfg", 4, 2, dice.pick([0x407, 7]));
   if (dice.chance(0.5)) d.read("cfg", 4, 4);
+}
+/** Bits of COMMAND that mean nothing, and those that do. */
+function allOfCommand(d: Driver): void {
+  d.write("cfg", 4, d.dice.pick([2, 4]), d.dice.pick([0xffff, 0xfbff, 0xfff7]));
+  d.read("cfg", 4, 4);
+  d.write("cfg", 4, 2, 7);
+}
+/** A message that has to wait: a vector or the function is masked, something is used, the mask goes away. */
+function maskedInterrupt(d: Driver): void {
+  const { dice } = d;
+  const v = dice.int(0, d.target.vectors - 1);
+  const mask = dice.chance(0.5)
+    ? (on: boolean) => d.write("msix", 16 * v + 12, 4, on ? 1 : 0)
+    : (on: boolean) => d.write("cfg", 0x9a, 2, on ? 0xc000 : 0x8000);
+  mask(true);
+  chains(d);
+  if (dice.chance(0.4)) d.read("msix", 0x800, 4);
+  if (dice.chance(0.9)) mask(false);
 }

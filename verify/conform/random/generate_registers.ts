@@ -7,7 +7,7 @@ export function strayAccess(d: Driver): void {
   if (d.mmio) return strayMmio(d);
   const kinds: [number, (d: Driver) => void][] = [
     [40, strayCommon],
-    [8, strayConfig],
+    [d.target.device === "rng" ? 4 : 14, strayConfig],
     [8, straySpace],
     [8, strayMsix],
     [8, strayWindow],
