@@ -232,9 +232,10 @@ export class SplitDeviceQueue extends DeviceQueue {
   override setNotification(on: boolean): void {
     this.notification = on;
     if (this.eventIdx) {
-      // Off: the event stays where it is, and the driver's index passes it at most once in 65536.
-      if (!on) return;
-      this.writeAvailEvent(this.withoutAvail ? this.memory.readU16(AVAIL_IDX) : this.readIdx());
+      const idx = this.withoutAvail ? this.memory.readU16(AVAIL_IDX) : this.readIdx();
+      // Off: the event stays where it is, and the driver's index passes it at most once in 65536. QEMU reads the index all
+      // the same, and so forgets what it knew where a driver has set the ring up anew.
+      if (on) this.writeAvailEvent(idx);
       return;
     }
     const flags = this.usedView.getUint16(this.used, true);
