@@ -187,8 +187,8 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     id: "split-avail-event-again",
     rule: "avail_event, 2.7.10: wanting notifications again asks for the next one",
     file: SPLIT,
-    find: "this.writeAvailEvent(this.withoutAvail ? this.memory.readU16(AVAIL_IDX) : this.readIdx());",
-    replace: "this.writeAvailEvent((this.readIdx() + 1) & 0xffff);",
+    find: "if (on) this.writeAvailEvent(idx);",
+    replace: "if (on) this.writeAvailEvent((idx + 1) & 0xffff);",
     on: "split net",
   },
 ];
