@@ -47,6 +47,8 @@ export class PackedDeviceQueue extends DeviceQueue {
   /** Where the three areas are: a view of their region, and the offset in it. */
   declare private readonly descView: DataView;
   declare private readonly desc: number;
+  /** Where the descriptors end that the queue had when it was enabled. */
+  declare private readonly areaEnd: number;
   /** The driver's event suppression: what interrupts it wants. */
   declare private readonly driverView: DataView;
   declare private readonly driver: number;
@@ -84,6 +86,7 @@ export class PackedDeviceQueue extends DeviceQueue {
     this.deviceAddr = cfg.device;
     // A queue that shrank goes on beyond its end, as in QEMU, where the areas still have the place.
     const slots = cfg.areas?.size ?? cfg.size;
+    this.areaEnd = this.desc + slots * DESC_BYTES;
     this.lastAvail = state.lastAvail < slots ? state.lastAvail : 0;
     this.availOwner = state.availWrap ? F_AVAIL : F_USED;
     this.missing = this.lastAvail;
@@ -160,7 +163,7 @@ export class PackedDeviceQueue extends DeviceQueue {
           break;
         }
         at += DESC_BYTES;
-        if (at >= end) at = this.desc;
+        if (at === end || at >= this.areaEnd) at = this.desc;
       }
       flags = view.getUint16(at + DESC_FLAGS, true);
     }
@@ -320,7 +323,7 @@ export class PackedDeviceQueue extends DeviceQueue {
         if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
         if (!indirect && (flags & F_NEXT) === 0) break;
         at += DESC_BYTES;
-        if (at >= end) {
+        if (at === end || at >= this.areaEnd && !indirect) {
           if (indirect) break;
           at = this.desc;
         }

@@ -51,7 +51,7 @@ export class SplitDeviceQueue extends DeviceQueue {
   /** used.idx at the last {@link shouldInterrupt}; not valid before the first. */
   declare private signalledUsed: number;
   declare private signalledValid: boolean;
-  /** An available ring at address 0 is none, as in QEMU: but for the event index, which is read there. */
+  /** An available ring at address 0 is always empty, as in QEMU; its flags and its event index count all the same. */
   declare private readonly withoutAvail: boolean;
   /** A used ring at address 0 is none, as in QEMU: chains that come back there stay in flight. */
   declare private readonly withoutUsed: boolean;
@@ -82,13 +82,7 @@ export class SplitDeviceQueue extends DeviceQueue {
     this.withoutUsed = cfg.device === 0;
     this.oneByOne = !this.inOrder && !this.withoutUsed;
     this.withoutAvail = cfg.driver === 0;
-    if (this.withoutAvail) {
-      // As in QEMU, an available ring at address 0 is none, and always empty.
-      this.availView = new DataView(new ArrayBuffer(Avail.RING + 2 * cfg.size + 2));
-      this.avail = 0;
-      this.availView.setUint16(AVAIL_IDX, this.lastAvail, true);
-      this.shadowAvail = this.lastAvail;
-    }
+    if (this.withoutAvail) this.shadowAvail = this.lastAvail;
   }
 
   override pop(): Chain | undefined {
@@ -232,7 +226,7 @@ export class SplitDeviceQueue extends DeviceQueue {
   override setNotification(on: boolean): void {
     this.notification = on;
     if (this.eventIdx) {
-      const idx = this.withoutAvail ? this.memory.readU16(AVAIL_IDX) : this.readIdx();
+      const idx = this.withoutAvail ? this.availView.getUint16(this.avail + AVAIL_IDX, true) : this.readIdx();
       // Off: the event stays where it is, and the driver's index passes it at most once in 65536. QEMU reads the index all
       // the same, and so forgets what it knew where a driver has set the ring up anew.
       if (on) this.writeAvailEvent(idx);
@@ -333,6 +327,7 @@ export class SplitDeviceQueue extends DeviceQueue {
     this.fail(undefined, found, Rule.availIdx, `Guest moved used index from ${last} to ${idx}`);
   }
   private readIdx(): number {
+    if (this.withoutAvail) return this.shadowAvail = this.lastAvail;
     return this.shadowAvail = this.availView.getUint16(this.avail + AVAIL_IDX, true);
   }
   protected override put(chain: Chain, written: number): void {

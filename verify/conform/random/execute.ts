@@ -189,6 +189,11 @@ export class Rig {
       hex(`common+${off.toString(16)}`, r.read("common", off, 4));
     }
     hex("pba", r.read("msix", 0x800, 4));
+    if (program.steps.some((s) => s.op === "reg" && s.at === "msix")) {
+      for (let off = 0; off < 16 * this.target.vectors; off += 4) {
+        hex(`msix+${off.toString(16)}`, r.read("msix", off, 4));
+      }
+    }
     for (const q of queues) {
       r.write("common", 0x16, 2, q);
       for (const off of [0x18, 0x1a, 0x1c, 0x1e]) hex(`q${q}+${off.toString(16)}`, r.read("common", off, 2));
