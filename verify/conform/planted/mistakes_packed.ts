@@ -97,7 +97,7 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
     id: "packed-list-wraps",
     rule: "descriptor list, 2.8.5: goes on at the ring's start",
     file: PACKED,
-    find: "if (at >= end) at = this.desc;\n      }\n      flags",
+    find: "if (at === end || at >= this.areaEnd) at = this.desc;\n      }\n      flags",
     replace: "}\n      flags",
     on: "packed",
   },
