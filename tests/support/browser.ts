@@ -106,6 +106,30 @@ export async function idlePage(page: Page): Promise<void> {
   await sees(page, "#console", /\$ |> /);
 }
 
+/**
+ * Waits until the page is as expected: what a click or a key causes is seen only after the machine's answer has been drawn.
+ *
+ * @throws {Error} with what was seen last.
+ */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T>,
+  right: (seen: T) => boolean,
+): Promise<T> {
+  const end = performance.now() + PATIENCE;
+  for (;;) {
+    const seen = await look();
+    if (right(seen)) return seen;
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}: ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** Waits until the page shows the machine after an event. */
+export async function isAt(page: Page, event: number): Promise<void> {
+  await eventually(`event ${event}`, () => numberIn(page, "#position"), (at) => at === event);
+}
+
 /** The number in an element: the position on the time line, the count of events. */
 export async function numberIn(page: Page, selector: string): Promise<number> {
   return Number((await page.locator(selector).innerText()).replace(/\D/g, ""));
