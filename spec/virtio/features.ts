@@ -72,12 +72,26 @@ export const NetF = {
   GUEST_ANNOUNCE: 1n << 21n,
   MQ: 1n << 22n,
   CTRL_MAC_ADDR: 1n << 23n,
+  DEVICE_STATS: 1n << 50n,
+  HASH_TUNNEL: 1n << 51n,
+  VQ_NOTF_COAL: 1n << 52n,
+  NOTF_COAL: 1n << 53n,
+  GUEST_USO4: 1n << 54n,
+  GUEST_USO6: 1n << 55n,
+  HOST_USO: 1n << 56n,
   HASH_REPORT: 1n << 57n,
   GUEST_HDRLEN: 1n << 59n,
   RSS: 1n << 60n,
   RSC_EXT: 1n << 61n,
   STANDBY: 1n << 62n,
   SPEED_DUPLEX: 1n << 63n,
+  RSS_CONTEXT: 1n << 64n,
+  GUEST_UDP_TUNNEL_GSO: 1n << 65n,
+  GUEST_UDP_TUNNEL_GSO_CSUM: 1n << 66n,
+  HOST_UDP_TUNNEL_GSO: 1n << 67n,
+  HOST_UDP_TUNNEL_GSO_CSUM: 1n << 68n,
+  OUT_NET_HEADER: 1n << 69n,
+  IPSEC: 1n << 70n,
 } as const;
 
 const DEVICE_NAMES: Record<number, Record<string, bigint>> = {
@@ -96,8 +110,22 @@ const REQUIRES: readonly Requirement[] = [
 const DEVICE_REQUIRES: Readonly<Record<number, readonly Requirement[]>> = {
   // virtio 1.4, 5.1.3.1; of CTRL_RX_EXTRA 5.1.4.2 says so.
   [VirtioId.Net]: [
-    ...[NetF.GUEST_TSO4, NetF.GUEST_TSO6, NetF.GUEST_UFO].map((f): Requirement => [f, [NetF.GUEST_CSUM]]),
-    ...[NetF.HOST_TSO4, NetF.HOST_TSO6, NetF.HOST_UFO].map((f): Requirement => [f, [NetF.CSUM]]),
+    ...[NetF.GUEST_TSO4, NetF.GUEST_TSO6, NetF.GUEST_UFO, NetF.GUEST_USO4, NetF.GUEST_USO6].map(
+      (f): Requirement => [f, [NetF.GUEST_CSUM]],
+    ),
+    ...[NetF.HOST_TSO4, NetF.HOST_TSO6, NetF.HOST_UFO, NetF.HOST_USO].map((
+      f,
+    ): Requirement => [f, [NetF.CSUM]]),
+    ...[NetF.GUEST_TSO4, NetF.GUEST_TSO6, NetF.GUEST_USO4, NetF.GUEST_USO6].map(
+      (f): Requirement => [NetF.GUEST_UDP_TUNNEL_GSO, [f]],
+    ),
+    ...[NetF.HOST_TSO4, NetF.HOST_TSO6, NetF.HOST_USO].map(
+      (f): Requirement => [NetF.HOST_UDP_TUNNEL_GSO, [f]],
+    ),
+    [NetF.GUEST_UDP_TUNNEL_GSO_CSUM, [NetF.GUEST_UDP_TUNNEL_GSO]],
+    [NetF.HOST_UDP_TUNNEL_GSO_CSUM, [NetF.HOST_UDP_TUNNEL_GSO]],
+    [NetF.HASH_TUNNEL, [NetF.RSS, NetF.HASH_REPORT]],
+    [NetF.RSS_CONTEXT, [NetF.RSS]],
     [NetF.GUEST_ECN, [NetF.GUEST_TSO4, NetF.GUEST_TSO6]],
     [NetF.HOST_ECN, [NetF.HOST_TSO4, NetF.HOST_TSO6]],
     [NetF.RSC_EXT, [NetF.HOST_TSO4, NetF.HOST_TSO6]],
@@ -108,7 +136,11 @@ const DEVICE_REQUIRES: Readonly<Record<number, readonly Requirement[]>> = {
       NetF.GUEST_ANNOUNCE,
       NetF.MQ,
       NetF.CTRL_MAC_ADDR,
+      NetF.NOTF_COAL,
+      NetF.VQ_NOTF_COAL,
+      NetF.HASH_TUNNEL,
       NetF.RSS,
+      NetF.RSS_CONTEXT,
     ].map((f): Requirement => [f, [NetF.CTRL_VQ]]),
   ],
 };

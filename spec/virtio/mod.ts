@@ -8,4 +8,5 @@ export * from "./pci.ts";
 export * from "./mmio.ts";
 export * from "./console.ts";
 export * from "./net.ts";
+export * from "./config_fields.ts";
 export * from "./flow.ts";
