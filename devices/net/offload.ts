@@ -73,6 +73,12 @@ function* cut(frame: Uint8Array, { csumStart, gsoType, gsoSize }: FrameOffload):
   }
 }
 
+/** Bytes of all headers, TCP's options among them; of another protocol up to behind its checksum (virtio 1.4, 5.1.6.4.1). */
+export function headerLength(frame: Uint8Array, { csumStart, csumOffset }: FrameOffload): number {
+  const isTcp = csumOffset === TCP_CHECKSUM && csumStart + TCP_HEADER <= frame.length;
+  return isTcp ? Math.min(headersOf(frame, csumStart), frame.length) : csumStart + csumOffset + 2;
+}
+
 /** Bytes of all headers of a TCP frame. */
 function headersOf(frame: Uint8Array, tcp: number): number {
   return tcp + Math.max(TCP_HEADER, (frame[tcp + DATA_OFFSET] >> 4) * 4);

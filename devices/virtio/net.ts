@@ -145,7 +145,7 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   receive(frame: Uint8Array, offload?: FrameOffload): boolean {
     if (this.late.length > 0) return false;
     if (offload === undefined) return this.deliver(frame, this.plainHeader);
-    if (canTake(offload, this.guestOffloads)) return this.deliver(frame, this.headers.write(offload));
+    if (canTake(offload, this.guestOffloads)) return this.deliver(frame, this.headers.write(frame, offload));
     if (!isPossible(frame, offload)) return true;
     for (const piece of complete(frame, offload)) {
       if (this.late.length > 0 || !this.deliver(piece, this.plainHeader)) this.late.push(piece.slice());

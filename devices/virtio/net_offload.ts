@@ -1,5 +1,5 @@
 import type { FrameOffload } from "../net/backend.ts";
-import { isPossible } from "../net/offload.ts";
+import { headerLength, isPossible } from "../net/offload.ts";
 import { NetF } from "../../spec/virtio/features.ts";
 import { NET_HDR_SIZE, NetGso, NetHdr, NetHdrF } from "../../spec/virtio/net.ts";
 import type { Chain } from "./chain.ts";
@@ -42,11 +42,11 @@ export class OffloadHeaders {
   }
 
   /** The header that tells the driver what a frame leaves undone; valid until the next. */
-  write(offload: FrameOffload): Uint8Array {
+  write(frame: Uint8Array, offload: FrameOffload): Uint8Array {
     const { view } = this;
     view.setUint8(NetHdr.FLAGS, NetHdrF.NEEDS_CSUM);
     view.setUint8(NetHdr.GSO_TYPE, offload.gsoType);
-    view.setUint16(NetHdr.HDR_LEN, offload.csumStart + offload.csumOffset + 2, true);
+    view.setUint16(NetHdr.HDR_LEN, headerLength(frame, offload), true);
     view.setUint16(NetHdr.GSO_SIZE, offload.gsoSize, true);
     view.setUint16(NetHdr.CSUM_START, offload.csumStart, true);
     view.setUint16(NetHdr.CSUM_OFFSET, offload.csumOffset, true);
@@ -57,6 +57,10 @@ export class OffloadHeaders {
 /** Whether a driver that switched on `offloads` copes with such a frame. */
 export function canTake(offload: FrameOffload, offloads: bigint): boolean {
   if ((offloads & NetF.GUEST_CSUM) === 0n) return false;
-  const needed = { [NetGso.TCPV4]: NetF.GUEST_TSO4, [NetGso.TCPV6]: NetF.GUEST_TSO6 }[offload.gsoType] ?? 0n;
-  return (offloads & needed) === needed;
+  const needed = {
+    [NetGso.NONE]: 0n,
+    [NetGso.TCPV4]: NetF.GUEST_TSO4,
+    [NetGso.TCPV6]: NetF.GUEST_TSO6,
+  }[offload.gsoType];
+  return needed !== undefined && (offloads & needed) === needed;
 }
