@@ -1,4 +1,4 @@
-import type { PackedRing, Place } from "../lib/views/mod.ts";
+import type { PackedRing, Place } from "../lib/views/packed_ring.ts";
 
 const OUTER = 100, INNER = 78, THIN = 88;
 

@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import type { Ring } from "../lib/views/mod.ts";
+import type { Ring } from "../lib/views/rings.ts";
 
 /** The queue that was chosen; both ring views show it. Client state. */
 const chosen: Signal<string> = signal("");

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { Drawer } from "../components/Drawer.tsx";
 import { lazy } from "../components/lazy.tsx";
 import { session } from "../lib/app.ts";
@@ -15,7 +15,8 @@ const MachineForm = lazy(() => import("./MachineForm.tsx"));
 /** The whole page: boots what the link says, and shows the views. */
 export default function Dashboard() {
   const large = useSignal(false);
-  useEffect(() => {
+  // Before the first picture is painted: the worker is fetched meanwhile.
+  useLayoutEffect(() => {
     void start(session, location.href);
     return () => session.close();
   }, []);

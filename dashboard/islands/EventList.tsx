@@ -4,7 +4,7 @@ import { View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { EventWindow } from "../lib/views/event_window.ts";
 import { count, time } from "../lib/views/numbers.ts";
-import { eventLine } from "../lib/views/mod.ts";
+import { eventLine } from "../lib/views/events.ts";
 import { STEP_NAMES } from "../lib/protocol.ts";
 import type { Step } from "../lib/protocol.ts";
 

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { Nothing, Scroll, View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { DeviceStatus } from "../../spec/virtio/status.ts";
-import { type Negotiation, negotiation } from "../lib/views/mod.ts";
+import { type Negotiation, negotiation } from "../lib/views/features.ts";
 
 const EXPLAIN =
   "The device offers features, the driver asks for those that it knows; what both want holds once FEATURES_OK " +

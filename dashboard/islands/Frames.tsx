@@ -3,7 +3,8 @@ import { useEffect } from "preact/hooks";
 import { Nothing, Scroll, View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import type { EventRow } from "../lib/protocol.ts";
-import { decodeFrame, dump, hexBytes, pcapFile } from "../lib/views/mod.ts";
+import { decodeFrame, hexBytes, pcapFile } from "../lib/views/frames.ts";
+import { dump } from "../lib/views/memory.ts";
 import { count, time } from "../lib/views/numbers.ts";
 
 /** Bytes in a line of the dump. */

@@ -1,7 +1,7 @@
 import { Nothing, Scroll, View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { hex } from "../lib/views/numbers.ts";
-import { interrupts } from "../lib/views/mod.ts";
+import { interrupts } from "../lib/views/interrupts.ts";
 
 const EXPLAIN =
   "A device raises a line, which the IOAPIC turns into a vector, or sends a message that carries the vector " +

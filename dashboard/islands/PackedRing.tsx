@@ -5,14 +5,9 @@ import { RingCircle } from "../components/RingCircle.tsx";
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { hex, times } from "../lib/views/numbers.ts";
-import {
-  descriptorFlags,
-  type PackedDescriptor,
-  type PackedRing as Seen,
-  packedRing,
-  rings,
-  usedChain,
-} from "../lib/views/mod.ts";
+import { type PackedDescriptor, type PackedRing as Seen, packedRing } from "../lib/views/packed_ring.ts";
+import { descriptorFlags, rings } from "../lib/views/rings.ts";
+import { usedChain } from "../lib/views/used_chain.ts";
 
 const FEW = 32;
 const EXPLAIN =

@@ -4,7 +4,7 @@ import { Plot, type Series } from "../components/Plot.tsx";
 import { Nothing, Scroll, View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import type { EventFilter, EventRow } from "../lib/protocol.ts";
-import { latencies, latencyFilters, throughput, THROUGHPUT_FILTERS } from "../lib/views/mod.ts";
+import { latencies, latencyFilters, throughput, THROUGHPUT_FILTERS } from "../lib/views/plots.ts";
 import { count, time, times } from "../lib/views/numbers.ts";
 
 const BUCKETS = 120;

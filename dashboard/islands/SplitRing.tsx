@@ -3,15 +3,14 @@ import { chosenRing, QueuePicker } from "../components/choice.tsx";
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { hex, times } from "../lib/views/numbers.ts";
+import { descriptorFlags, rings } from "../lib/views/rings.ts";
 import {
   type Chain,
-  descriptorFlags,
   type RingEntry,
-  rings,
   type SplitDescriptor,
   type SplitRing as Seen,
   splitRing,
-} from "../lib/views/mod.ts";
+} from "../lib/views/split_ring.ts";
 
 /** Rows of a table that are shown unless all are asked for. */
 const FEW = 32;

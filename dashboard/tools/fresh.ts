@@ -2,7 +2,8 @@
  * `deno task dashboard:fresh`: the same page under real Fresh, for those who reach JSR, where Fresh is published.
  * `--build` builds only; otherwise the built page is served on 127.0.0.1.
  */
-import { buildWorkers } from "./workers.ts";
+import { install } from "./deno.ts";
+import { workersInStatic } from "./workers.ts";
 
 const root = new URL("../../", import.meta.url);
 const dashboard = new URL("dashboard/", root);
@@ -55,7 +56,8 @@ if (await unreachable() !== undefined) {
   );
   Deno.exit(1);
 }
-await buildWorkers();
+await install();
+await workersInStatic();
 for (const folder of SHARED) await copy(new URL(`${folder}/`, dashboard), new URL(`${folder}/`, staged));
 await Deno.copyFile(new URL("deno.fresh.json", dashboard), new URL("deno.json", staged));
 await deno("install");

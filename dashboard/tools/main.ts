@@ -40,10 +40,12 @@ const loaded = trace === undefined
   : await loadTrace(trace).catch((error) => fail(`${trace}: ${error.message}`));
 await build().catch((error) => fail(error.message, 74));
 if (buildOnly) {
-  const script = Math.round(await compress() / 1000);
+  const { gzip, brotli } = await compress();
+  const kilo = (bytes: number) => Math.round(bytes / 1000);
   console.log("The page is in dashboard/dist: static files, for any folder of any server.");
   console.log(
-    `The first view loads ${script} KB of script (brotli; the .br files are for servers that send them).`,
+    `The first view loads ${kilo(gzip)} KB of script by gzip, ${kilo(brotli)} KB by brotli ` +
+      "(the .br files are for servers that send them).",
   );
   Deno.exit(0);
 }

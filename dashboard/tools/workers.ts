@@ -1,22 +1,22 @@
-/** Bundles the machine's worker, once for each transport, into `static/`. Run from the repository's folder. */
-const root = new URL("../../", import.meta.url);
-const entry = new URL("dashboard/worker/entry.ts", root);
+/** Builds the machine's worker, once for each transport. */
+import { DASHBOARD, path, run } from "./deno.ts";
 
-/** Writes `static/worker-pci.js` and `static/worker-mmio.js`. @throws {Error} with what the bundler said. */
-export async function buildWorkers(): Promise<void> {
-  await Promise.all(["pci", "mmio"].map(async (transport) => {
-    const output = new URL(`../static/worker-${transport}.js`, import.meta.url);
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--quiet", "--minify", "--platform=browser", "-o", path(output), path(entry)],
-      cwd: path(root),
-      env: { DENO_CONDITIONS: transport, NO_COLOR: "1" },
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-    if (!success) throw new Error(`worker for ${transport}: ${new TextDecoder().decode(stderr)}`);
-  }));
+/**
+ * Writes `worker-pci.js`, `worker-mmio.js` and what they load later into a folder. The packages must be installed.
+ *
+ * @throws {Error} with what the bundler said.
+ */
+export async function buildWorkers(folder: URL): Promise<void> {
+  const args = ["run", "-A", "npm:vite", "build", "--config", "hosts/worker/vite.config.ts"];
+  args.push("--logLevel", "error", "--outDir", path(folder));
+  await Promise.all(["pci", "mmio"].map((transport) => run(args, { DENO_CONDITIONS: transport })));
 }
 
-const path = (url: URL) => decodeURIComponent(url.pathname);
-
-if (import.meta.main) await buildWorkers();
+/** Puts them beside the page's other static files, where Fresh looks for them. */
+export async function workersInStatic(): Promise<void> {
+  const folder = new URL("static/", DASHBOARD);
+  for await (const { name } of Deno.readDir(folder)) {
+    if (/^worker-.*\.js$/.test(name)) await Deno.remove(new URL(name, folder));
+  }
+  await buildWorkers(folder);
+}

@@ -45,6 +45,8 @@ export function serveMachine(
   let setup: Setup | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let told = "";
+  /** Whether the page knows what this machine has booted to. */
+  let booted = false;
 
   const tell = () => {
     timer = undefined;
@@ -58,6 +60,12 @@ export function serveMachine(
     if (progress.machine === "running") changed();
   };
   const changed = () => {
+    if (!booted && run !== undefined && run.status !== "running") {
+      // Somebody waits to see the first of it.
+      booted = true;
+      clearTimeout(timer);
+      timer = setTimeout(tell);
+    }
     timer ??= setTimeout(tell, PROGRESS);
   };
   const start = (next: Run, why: "boot" | "fork") => {
@@ -65,6 +73,7 @@ export function serveMachine(
     run = next;
     server.follow(next.recorder);
     told = "";
+    booted = false;
     post({ news: "restart", why });
     void next.start().then(changed);
     changed();

@@ -45,6 +45,8 @@ export interface Look {
   readonly height?: number;
   /** The page as another program serves it. */
   readonly link?: string;
+  /** Called for each file that the page or its worker gets. */
+  readonly onFile?: (url: string) => void;
 }
 
 let built: Promise<void> | undefined;
@@ -74,7 +76,10 @@ export async function onPage(
     page.setDefaultTimeout(PATIENCE);
     page.on("console", (m) => void (m.type() === "error" && wrong.push(m.text())));
     page.on("pageerror", (error) => void wrong.push(String(error)));
-    page.on("response", (r) => void (r.status() >= 400 && wrong.push(`${r.status()} ${r.url()}`)));
+    page.on("response", (r) => {
+      look.onFile?.(r.url());
+      if (r.status() >= 400) wrong.push(`${r.status()} ${r.url()}`);
+    });
     await page.goto(look.link ?? server.link + (look.hash ?? ""));
     await visit(page);
   } finally {
