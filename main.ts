@@ -5,6 +5,7 @@ import type { Platform } from "./arch/platform.ts";
 import { helpText } from "./cli/help.ts";
 import { type Options, readOptions } from "./cli/options.ts";
 import type { Attachment } from "./dashboard/tools/attach.ts";
+import type { StrictSession } from "./cli/strict.ts";
 import { UsageError } from "./devices/description.ts";
 import { HostError, openChardevs, OutputFile, wallClock, writeAll } from "./devices/host/mod.ts";
 import { openNetdevs } from "./devices/host/net/mod.ts";
@@ -12,6 +13,7 @@ import type { Chardev } from "./devices/chardev.ts";
 import { createMachine } from "./devices/machine/mod.ts";
 import { QemuPlatform } from "./devices/qemu/mod.ts";
 import { APPS, boot, EnvError, UnknownAppError, VERSION } from "./kernel/mod.ts";
+import type { DeviceAlloc } from "./mm/device_alloc.ts";
 import type { TraceSink } from "./spec/trace.ts";
 import {
   JsonLinesTrace,
@@ -22,7 +24,7 @@ import {
   tracedPageTables,
 } from "./verify/trace/mod.ts";
 
-const USAGE = 2, INTERNAL = 70, HOST = 74;
+const USAGE = 2, INTERNAL = 70, HOST = 74, RULE_BROKEN = 76;
 /** Milliseconds between a machine's end and that of its networks. */
 const LAST_WORDS = 20;
 
@@ -59,11 +61,13 @@ async function run(options: Options): Promise<number> {
   const { desc, careful, app, appArgs } = options;
   const closers: (() => void)[] = [];
   let attachment: Attachment | undefined;
+  let strict: StrictSession | undefined;
   let exitCode: number | undefined;
   let platform: Platform & Partial<Pick<QemuPlatform, "close" | "explain" | "deviceMemory">> | undefined;
   try {
     attachment = await attach(options);
-    const { trace, json } = openTraces(options, closers, attachment?.recorder);
+    strict = await openStrict(options);
+    const { trace, tells, json } = openTraces(options, closers, attachment?.recorder, strict?.strict);
     let close = () => {};
     const host = openChardevs(desc, (status) => {
       close();
@@ -76,26 +80,34 @@ async function run(options: Options): Promise<number> {
     const { now } = platform;
     if (json !== undefined) json.clock = now.bind(platform);
     if (attachment !== undefined) attachment.recorder.clock = now.bind(platform);
+    strict?.watches(platform);
     const owners = new Owners();
+    const onDeviceAlloc = (made: DeviceAlloc) => void (owners.alloc = made);
+    const deviceMemory = (base: number, bytes: Uint8Array<ArrayBufferLike>) => {
+      const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
+      return tells ? new TracedDeviceMemory(memory, trace, owners.at) : memory;
+    };
     const kernel = boot(platform, {
       app,
       appArgs,
       careful,
-      onDeviceAlloc: (made) => owners.alloc = made,
-      deviceMemory: (base, bytes) => {
-        const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
-        return trace.on ? new TracedDeviceMemory(memory, trace, owners.at) : memory;
-      },
+      ...strict === undefined ? { deviceMemory, onDeviceAlloc } : strict.boot(deviceMemory, onDeviceAlloc),
       pageTableMemory: (base, bytes) => {
         const memory = new RamDeviceMemory(base, bytes);
-        return trace.on ? tracedPageTables(memory, trace) : memory;
+        return tells ? tracedPageTables(memory, trace) : memory;
       },
     });
     const code = await kernel.run(attachment?.turn.bind(attachment));
     const failure = await platform.explain?.();
     if (failure !== undefined) throw failure;
-    return exitCode = platform.exitCode ?? code;
+    exitCode = platform.exitCode ?? code;
+    if (strict?.end("ended", VERSION) && exitCode === 0) exitCode = RULE_BROKEN;
+    return exitCode;
   } catch (error) {
+    if (nameOf(error) === "StrictStop") {
+      strict?.end("ended", VERSION);
+      return exitCode = RULE_BROKEN;
+    }
     // Whatever the guest said when its machine went away: the machine's end is the reason.
     throw await platform?.explain?.() ?? error;
   } finally {
@@ -138,8 +150,36 @@ async function startPlatform(
   return await QemuPlatform.start(desc, { chardevs, trace, program: options.qemu, print });
 }
 
-/** The sinks that were asked for. A real QEMU writes its own log. */
-function openTraces(options: Options, closers: (() => void)[], recorder?: TraceSink) {
+/** The rules that are watched, if they are; they are loaded only then. */
+async function openStrict({ strict, platform }: Options): Promise<StrictSession | undefined> {
+  if (strict === undefined) return undefined;
+  const { StrictSession } = await import("./cli/strict.ts");
+  const root = new URL("./", import.meta.url);
+  return new StrictSession(strict, platform, {
+    complain: (text) => writeAll(Deno.stderr, new TextEncoder().encode(text)),
+    color: Deno.stderr.isTerminal() && !Deno.noColor,
+    source(file) {
+      try {
+        return Deno.readTextFileSync(new URL(file, root)).split("\n");
+      } catch {
+        return undefined;
+      }
+    },
+    write(file, text) {
+      try {
+        Deno.writeTextFileSync(file, text);
+      } catch (error) {
+        throw new HostError(`--strict-report ${file}: ${(error as Error).message}`);
+      }
+    },
+  });
+}
+
+/**
+ * The sinks that were asked for. A real QEMU writes its own log. `tells`: somebody wants to know each byte that the driver
+ * writes; strict rules look for themselves.
+ */
+function openTraces(options: Options, closers: (() => void)[], recorder?: TraceSink, strict?: TraceSink) {
   const { desc, traceFile, platform } = options;
   const sinks: TraceSink[] = recorder === undefined ? [] : [recorder];
   let json: JsonLinesTrace | undefined;
@@ -163,7 +203,9 @@ function openTraces(options: Options, closers: (() => void)[], recorder?: TraceS
       }),
     );
   }
-  return { trace: tee(sinks), json };
+  const tells = sinks.length > 0;
+  if (strict !== undefined) sinks.push(strict);
+  return { trace: tee(sinks), tells, json };
 }
 
 function closeAll(closers: (() => void)[]): void {

@@ -15,6 +15,8 @@ const OWN: ReadonlyMap<string, boolean> = new Map([
   ["--trace", true],
   ["--latency", true],
   ["--dashboard", true],
+  ["--strict", true],
+  ["--strict-report", true],
   ["--platform", true],
   ["--qemu", true],
   ["--careful", false],
@@ -42,6 +44,8 @@ export interface Options {
   /** Port of the page that looks at the machine, `any`: none was named; undefined: no page. */
   readonly dashboard: number | "any" | undefined;
   readonly careful: boolean;
+  /** Rules of the specification are watched: how, and where the reports go besides the terminal. */
+  readonly strict: { readonly mode: "report" | "stop"; readonly file: string | undefined } | undefined;
   readonly app: string;
   readonly appArgs: readonly string[] | undefined;
   readonly desc: MachineDescription;
@@ -92,7 +96,7 @@ export function readOptions(
   transport: "pci" | "mmio",
   apps: Readonly<Record<string, { readonly network?: readonly string[] }>> = {},
 ): Options {
-  const { tokens, words } = tokenize(portOfDashboard(twoDashes(argv)), OWN);
+  const { tokens, words } = tokenize(modeOfStrict(portOfDashboard(twoDashes(argv))), OWN);
   const own = new Map<string, string | undefined>();
   const rest: Token[] = [];
   for (const token of tokens) {
@@ -128,6 +132,14 @@ export function readOptions(
     throw new UsageError(`--trace ${traceFile}: takes a file name; patterns of events are given with -trace`);
   }
   const dashboard = own.get("--dashboard");
+  const strict = own.get("--strict") ?? "off";
+  if (!isStrictMode(strict)) {
+    throw new UsageError(`--strict ${strict}: unknown; possible: ${STRICT_MODES.join(", ")}`);
+  }
+  const strictFile = own.get("--strict-report");
+  if (strictFile !== undefined && strict === "off") {
+    throw new UsageError("--strict-report: only with --strict");
+  }
   return {
     what,
     platform,
@@ -141,6 +153,7 @@ export function readOptions(
     traceFile,
     latency: integer("--latency", own.get("--latency"), 0, 1e12),
     careful: own.has("--careful"),
+    strict: strict === "off" ? undefined : { mode: strict, file: strictFile },
     app,
     appArgs: words.length > 1 ? words.slice(1) : undefined,
     desc,
@@ -151,7 +164,7 @@ export function readOptions(
 function twoDashes(argv: readonly string[]): string[] {
   const end = argv.lastIndexOf("--");
   return argv.map((word, i) => {
-    const ours = /^-(seed|latency|careful|platform|qemu|dashboard)(=.*)?$/.test(word);
+    const ours = /^-(seed|latency|careful|platform|qemu|dashboard|strict|strict-report)(=.*)?$/.test(word);
     const isValue = OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
     return ours && !isValue && (end <= 0 || i < end) ? `-${word}` : word;
   });
@@ -167,6 +180,24 @@ function portOfDashboard(argv: readonly string[]): string[] {
     const ours = options && argv[i] === "--dashboard" && !OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
     if (!ours) words.push(argv[i]);
     else words.push(`--dashboard=${/^\d+$/.test(argv[i + 1] ?? "") ? argv[++i] : ""}`);
+  }
+  return words;
+}
+
+const STRICT_MODES = ["report", "stop", "off"] as const;
+function isStrictMode(word: string): word is typeof STRICT_MODES[number] {
+  return (STRICT_MODES as readonly string[]).includes(word);
+}
+
+/** `--strict` takes one of its modes behind it, and needs none: then it reports. */
+function modeOfStrict(argv: readonly string[]): string[] {
+  const end = argv.lastIndexOf("--");
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const ours = (end <= 0 || i < end) && argv[i] === "--strict" &&
+      !OPTIONS_WITH_VALUE.test(argv[i - 1] ?? "");
+    if (!ours) words.push(argv[i]);
+    else words.push(`--strict=${isStrictMode(argv[i + 1] ?? "") ? argv[++i] : "report"}`);
   }
   return words;
 }

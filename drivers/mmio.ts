@@ -1,14 +1,10 @@
 import { alignDown, hex, type PhysAddr, physAddr } from "../arch/addresses.ts";
 import { IoMemory } from "../arch/io_memory.ts";
-import { MMIO_MAGIC, MMIO_VERSION, MmioReg } from "../spec/virtio/mmio.ts";
+import { MMIO_MAGIC, MMIO_VERSION, MmioReg, VIRTIO_MMIO_BASE, VIRTIO_MMIO_SLOT } from "../spec/virtio/mmio.ts";
 import { VirtioId, virtioIdName } from "../spec/virtio/ids.ts";
 import type { DriverContext } from "./context.ts";
 
 const PAGE = 4096;
-/** Bytes between QEMU's virtio-mmio transports, and bytes of each. */
-const SLOT_SIZE = 512;
-/** Address of microvm's first transport (QEMU: VIRTIO_MMIO_BASE). */
-const VIRTIO_MMIO_BASE = 0xfeb0_0000;
 
 /** A virtio-mmio window: its registers and its interrupt line. */
 export interface MmioSlot {
@@ -85,8 +81,8 @@ function guessSlots(ctx: DriverContext): MmioSlot[] {
   const version = platform.mmioRead(physAddr(SECOND_IOAPIC + 0x10), 4);
   const second = version !== 0 && version !== 0xffff_ffff;
   return Array.from({ length: second ? 24 : 8 }, (_, i) => ({
-    address: physAddr(VIRTIO_MMIO_BASE + i * SLOT_SIZE),
-    length: SLOT_SIZE,
+    address: physAddr(VIRTIO_MMIO_BASE + i * VIRTIO_MMIO_SLOT),
+    length: VIRTIO_MMIO_SLOT,
     irq: (second ? 24 : 5) + i,
   }));
 }

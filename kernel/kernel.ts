@@ -65,7 +65,8 @@ export class Kernel {
 
   /** Nothing can wake the guest any more: says what every task waits for, and ends with status 1. */
   private reportDeadlock(error: DeadlockError): void {
-    const { log, executor } = this.parts;
+    const { log, executor, platform } = this.parts;
+    if (platform.trace.on) platform.trace.emit({ ev: "stuck" });
     log.error("kernel", error.message);
     for (const t of executor.tasks()) {
       log.error("kernel", `task ${t.name} waits for ${t.waitingFor ?? "nothing"}`);

@@ -54,11 +54,27 @@ export class DeviceBuffer implements Disposable {
   }
 }
 
+/** Device memory that was given out. Address guest-physical, length in bytes. */
+export interface AllocatedMemory {
+  readonly phys: number;
+  readonly length: number;
+  readonly owner: string;
+}
+/** Who wants to know what device memory is given out. `piece`: a part of an allocation, not pages of its own. */
+export interface AllocWatcher {
+  allocated(memory: AllocatedMemory, piece: boolean): void;
+  freed(memory: AllocatedMemory, piece: boolean): void;
+  /** The allocator itself clears or poisons memory now, or is done with it. */
+  housekeeping(now: boolean): void;
+}
+
 /**
  * Gives out device-visible memory: whole pages, physically contiguous, zeroed, `virt = phys + offset` (Hermit's
  * `DeviceAlloc`). The offset is 0, or in `careful` mode not, so that a forgotten translation shows at once.
  */
 export class DeviceAlloc {
+  /** Told of all that is given out and taken back. */
+  watcher: AllocWatcher | undefined = undefined;
   private readonly liveBuffers = new Map<number, DeviceBuffer>();
 
   constructor(
@@ -87,10 +103,11 @@ export class DeviceAlloc {
       this.frames.free(phys, size);
       throw new AllocError(`${owner}: frames at ${hex(phys)} are outside the memory that devices see`);
     }
-    this.memory.fill(offset, size, 0);
+    this.clean(offset, size, 0);
     const virt = (phys + this.offset) as VirtAddr;
     const buffer = new DeviceBuffer(this, this.memory, offset, length, phys, virt, owner);
     this.liveBuffers.set(phys, buffer);
+    this.watcher?.allocated(buffer, false);
     return buffer;
   }
 
@@ -105,8 +122,9 @@ export class DeviceAlloc {
     }
     this.liveBuffers.delete(buffer.phys);
     const size = alignUp(buffer.length, PAGE_SIZE);
-    if (this.poison !== undefined) this.memory.fill(buffer.offset, size, this.poison);
+    if (this.poison !== undefined) this.clean(buffer.offset, size, this.poison);
     this.frames.free(buffer.phys, size);
+    this.watcher?.freed(buffer, false);
   }
 
   isLive(buffer: DeviceBuffer): boolean {
@@ -116,6 +134,12 @@ export class DeviceAlloc {
   /** Hermit's `phys_addr_from`: right only for memory of this allocator. */
   physAddrFrom(virt: VirtAddr): PhysAddr {
     return (virt - this.offset) as PhysAddr;
+  }
+
+  private clean(offset: number, length: number, value: number): void {
+    this.watcher?.housekeeping(true);
+    this.memory.fill(offset, length, value);
+    this.watcher?.housekeeping(false);
   }
 
   /** What is still allocated, in order of address. */

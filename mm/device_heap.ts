@@ -1,7 +1,13 @@
 import type { PhysAddr } from "../arch/addresses.ts";
 import type { DeviceMemory } from "../arch/device_memory.ts";
 import { alignUp } from "../arch/addresses.ts";
-import { AllocError, type DeviceAlloc, type DeviceBuffer, PAGE_SIZE } from "./device_alloc.ts";
+import {
+  type AllocatedMemory,
+  AllocError,
+  type DeviceAlloc,
+  type DeviceBuffer,
+  PAGE_SIZE,
+} from "./device_alloc.ts";
 
 /** Bytes of a unit: one descriptor. */
 export const HEAP_UNIT = 16;
@@ -115,12 +121,12 @@ export class DeviceHeap implements IndirectAlloc {
     const chunks = this.chunks;
     for (let i = 0; i < chunks.length; i++) {
       const at = chunks[i].find(units);
-      if (at >= 0) return this.take(chunks[i], at, units, bytes);
+      if (at >= 0) return this.take(chunks[i], at, units, bytes, owner);
     }
     const length = alignUp(Math.max(this.chunkBytes, units * HEAP_UNIT), PAGE_SIZE);
     const chunk = new Chunk(this.alloc.allocate(length, `${this.name}, for ${owner}`), length / HEAP_UNIT);
     chunks.push(chunk);
-    return this.take(chunk, 0, units, bytes);
+    return this.take(chunk, 0, units, bytes, owner);
   }
 
   free(table: IndirectTable): void {
@@ -134,6 +140,8 @@ export class DeviceHeap implements IndirectAlloc {
       const end = at + ((table.length + HEAP_UNIT - 1) >> 4);
       for (let u = at; u < end; u++) chunk.taken[u] = 0;
       chunk.live[at] = 0;
+      const { watcher } = this.alloc;
+      if (watcher !== undefined) watcher.freed(pieceOf(table, chunk.buffer.owner), true);
       if (at < chunk.hint) chunk.hint = at;
       return;
     }
@@ -156,7 +164,7 @@ export class DeviceHeap implements IndirectAlloc {
     }
   }
 
-  private take(chunk: Chunk, at: number, units: number, bytes: number): IndirectTable {
+  private take(chunk: Chunk, at: number, units: number, bytes: number, owner: string): IndirectTable {
     const taken = chunk.taken;
     for (let u = at; u < at + units; u++) taken[u] = 1;
     chunk.live[at] = 1;
@@ -172,6 +180,12 @@ export class DeviceHeap implements IndirectAlloc {
       );
       chunk.tables[at] = table;
     }
+    const { watcher } = this.alloc;
+    if (watcher !== undefined) watcher.allocated(pieceOf(table, owner), true);
     return table;
   }
+}
+
+function pieceOf({ phys, length }: IndirectTable, owner: string): AllocatedMemory {
+  return { phys, length, owner };
 }

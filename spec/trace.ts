@@ -37,6 +37,10 @@ export type TraceEvent =
   | { ev: "irq_line"; line: number; level: boolean; dev?: string }
   | { ev: "msi"; addr: number; data: number; dev?: string }
   | { ev: "interrupt"; vector: number }
+  /** The CPU is halted until an interrupt comes, or until a time (virtual nanoseconds). */
+  | { ev: "idle"; until?: number }
+  /** The CPU is halted, and nothing can ever wake it. */
+  | { ev: "stuck" }
   | { ev: "task_switch"; task: string }
   /** The running task gave way: it waits for something, or it is over. */
   | { ev: "task_wait"; task: string; on: string }

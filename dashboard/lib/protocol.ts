@@ -216,6 +216,8 @@ export const KIND_LABELS: Readonly<Record<EventKind, string>> = {
   irq_line: "interrupt line",
   msi: "message (MSI)",
   interrupt: "interrupt taken",
+  idle: "CPU halted",
+  stuck: "CPU stuck",
   task_switch: "task switch",
   task_wait: "task waits",
   task_end: "task ends",

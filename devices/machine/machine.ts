@@ -278,6 +278,7 @@ export class Machine implements Platform {
   }
 
   idle(until?: number): void | Promise<void> {
+    if (this.trace.on) this.trace.emit({ ev: "idle", ...(until === undefined ? {} : { until }) });
     return this.idler.idle(until);
   }
   halted(): boolean {

@@ -1,11 +1,7 @@
 import { type Board, type BoardContext, IO_APIC_PCI_PINS, type MmioSlot } from "./board.ts";
+import { VIRTIO_MMIO_BASE, VIRTIO_MMIO_SLOT } from "../../spec/virtio/mmio.ts";
 import { IOAPIC2_BASE, IOAPIC_PINS } from "./ioapic.ts";
 import { MachineError, onOff } from "./props.ts";
-
-/** Where virtio-mmio transports start. */
-export const VIRTIO_MMIO_BASE = 0xfeb0_0000;
-/** Bytes from one transport to the next, and of each window. */
-export const VIRTIO_MMIO_STRIDE = 0x200;
 
 /**
  * `-machine microvm`: no PCI, but virtio-mmio transports at fixed places. As in QEMU 7.2 (microvm_devices_init): with a
@@ -28,8 +24,8 @@ export function microvm(ctx: BoardContext): Board {
     const name = `virtio-mmio-bus.${i}`;
     const irq = second === undefined ? ctx.ioapic.line(firstLine + i, name) : second.line(i, name);
     mmioSlots.push({
-      base: VIRTIO_MMIO_BASE + i * VIRTIO_MMIO_STRIDE,
-      size: VIRTIO_MMIO_STRIDE,
+      base: VIRTIO_MMIO_BASE + i * VIRTIO_MMIO_SLOT,
+      size: VIRTIO_MMIO_SLOT,
       irq,
       line: firstLine + i,
     });

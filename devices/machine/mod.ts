@@ -5,5 +5,4 @@
 export { createMachine } from "./create.ts";
 export { ACCESS_TIME, Machine, type MachineDevice, type MachineHost, RELAX_TIME } from "./machine.ts";
 export { MACHINE_PROPERTIES, MachineError } from "./props.ts";
-export { VIRTIO_MMIO_BASE, VIRTIO_MMIO_STRIDE } from "./microvm.ts";
 export { DRIVERS } from "./plug.ts";

@@ -170,6 +170,7 @@ export class QemuPlatform implements Platform {
   }
 
   async idle(until?: number): Promise<void> {
+    if (this.trace.on) this.trace.emit({ ev: "idle", ...(until === undefined ? {} : { until }) });
     try {
       await this.waitForWork(until);
     } catch (error) {

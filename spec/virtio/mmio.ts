@@ -36,3 +36,8 @@ export const MmioReg = {
 export const MMIO_MAGIC = 0x7472_6976;
 /** The version that follows the specification; 1 is the legacy interface. */
 export const MMIO_VERSION = 2;
+
+/** Where QEMU's microvm has its virtio-mmio slots: the first, bytes from one to the next, and how many there are at most. */
+export const VIRTIO_MMIO_BASE = 0xfeb0_0000;
+export const VIRTIO_MMIO_SLOT = 0x200;
+export const VIRTIO_MMIO_SLOTS = 24;

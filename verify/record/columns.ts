@@ -128,6 +128,11 @@ export class Chunk {
       case "interrupt":
         this.a[i] = e.vector;
         break;
+      case "idle":
+        this.a[i] = e.until ?? -1;
+        break;
+      case "stuck":
+        break;
       case "task_switch":
         this.putText(e.task);
         break;
@@ -211,6 +216,10 @@ export class Chunk {
         return known({ addr: a, data: v, dev: s1 });
       case "interrupt":
         return { ev, vector: a };
+      case "stuck":
+        return { ev };
+      case "idle":
+        return known({ until: a < 0 ? undefined : a });
       case "task_switch":
         return { ev, task: this.text(i) };
       case "task_wait": {

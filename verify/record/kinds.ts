@@ -18,6 +18,8 @@ export const KINDS: readonly EventKind[] = [
   "irq_line",
   "msi",
   "interrupt",
+  "idle",
+  "stuck",
   "task_switch",
   "task_wait",
   "task_end",

@@ -96,6 +96,14 @@ export function eventLine(e: TraceEvent): EventLine {
       };
     case "interrupt":
       return { actor: "cpu", what: "takes interrupt", text: `vector ${e.vector} (${hex(e.vector)})` };
+    case "stuck":
+      return { actor: "cpu", what: "is stuck", text: "nothing can wake it" };
+    case "idle":
+      return {
+        actor: "cpu",
+        what: "halts",
+        text: e.until === undefined ? "until an interrupt" : `until ${e.until} ns`,
+      };
     case "task_switch":
       return { actor: "cpu", what: "runs task", text: e.task };
     case "task_wait":

@@ -1,0 +1,64 @@
+import type { Barrier, DeviceMemory } from "../../arch/device_memory.ts";
+
+/** Who is told what the driver does with device memory. Addresses guest-physical, lengths in bytes. */
+export interface MemoryWatcher {
+  /** `before`: what stood there, of writes of up to 4 bytes. */
+  driverWrote(address: number, length: number, before: number | undefined): void;
+  /** Called before the bytes are read. */
+  driverReads(address: number, length: number): void;
+  driverBarrier(kind: Barrier): void;
+}
+
+/** Device memory that tells of every read, write and barrier: the strict machine's place at the seam. */
+export class WatchedDeviceMemory implements DeviceMemory {
+  readonly base: number;
+  readonly size: number;
+
+  constructor(private readonly inner: DeviceMemory, private readonly watcher: MemoryWatcher) {
+    this.base = inner.base;
+    this.size = inner.size;
+  }
+  readU8(offset: number): number {
+    this.watcher.driverReads(this.base + offset, 1);
+    return this.inner.readU8(offset);
+  }
+  readU16(offset: number): number {
+    this.watcher.driverReads(this.base + offset, 2);
+    return this.inner.readU16(offset);
+  }
+  readU32(offset: number): number {
+    this.watcher.driverReads(this.base + offset, 4);
+    return this.inner.readU32(offset);
+  }
+  readBytes(offset: number, target: Uint8Array): void {
+    if (target.length > 0) this.watcher.driverReads(this.base + offset, target.length);
+    this.inner.readBytes(offset, target);
+  }
+  writeU8(offset: number, value: number): void {
+    const before = this.inner.readU8(offset);
+    this.inner.writeU8(offset, value);
+    this.watcher.driverWrote(this.base + offset, 1, before);
+  }
+  writeU16(offset: number, value: number): void {
+    const before = this.inner.readU16(offset);
+    this.inner.writeU16(offset, value);
+    this.watcher.driverWrote(this.base + offset, 2, before);
+  }
+  writeU32(offset: number, value: number): void {
+    const before = this.inner.readU32(offset);
+    this.inner.writeU32(offset, value);
+    this.watcher.driverWrote(this.base + offset, 4, before);
+  }
+  writeBytes(offset: number, source: Uint8Array): void {
+    this.inner.writeBytes(offset, source);
+    if (source.length > 0) this.watcher.driverWrote(this.base + offset, source.length, undefined);
+  }
+  fill(offset: number, length: number, value: number): void {
+    this.inner.fill(offset, length, value);
+    if (length > 0) this.watcher.driverWrote(this.base + offset, length, undefined);
+  }
+  barrier(kind: Barrier): void {
+    this.inner.barrier(kind);
+    this.watcher.driverBarrier(kind);
+  }
+}

@@ -1,0 +1,4 @@
+/** All rules of the strict machine, by area. */
+import type { Rule } from "../rule.ts";
+
+export const RULES: readonly Rule[] = [];
