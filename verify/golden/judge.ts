@@ -70,6 +70,16 @@ export const DRIFT = new Set([
   "D18",
 ]);
 
+/** What our queue did in one step of a replay. */
+export interface OurStep {
+  readonly step: TraceStep;
+  readonly world: ReplayWorld;
+  /** The areas as they are in memory; undefined: there is no queue of ours. */
+  readonly areas: Areas | undefined;
+  /** What the device has written to our rings. */
+  readonly writes: readonly AreaWrite[];
+}
+
 /** What every part of a replay works on, and how a field is judged. */
 export abstract class JudgeReplay {
   protected readonly world: ReplayWorld;
@@ -106,6 +116,8 @@ export abstract class JudgeReplay {
   /** Elements of the trace, by name. */
   protected readonly hermitElems = new Map<string, number>();
   protected readonly log: AreaLog;
+  /** Told after each step what ours did. */
+  watch: ((ours: OurStep) => void) | undefined;
   protected readonly features: bigint;
 
   constructor(protected readonly trace: Trace) {
@@ -160,5 +172,10 @@ export abstract class JudgeReplay {
 
   protected met(id: string): boolean {
     return this.reported.includes(id) || this.pending.has(id);
+  }
+
+  protected tellWatcher(step: TraceStep): void {
+    const areas = this.queue === undefined ? undefined : this.ourAreas;
+    this.watch?.({ step, world: this.world, areas, writes: this.ourWrites });
   }
 }

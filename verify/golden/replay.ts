@@ -6,9 +6,9 @@ import { DeviceTrack, type FoundChain } from "./device.ts";
 import { type Areas, type Outcome, type RingModel, type Tok } from "./model.ts";
 import { type TokenSpec, type Trace, type TraceStep } from "./schema.ts";
 import { AloneReplay } from "./alone.ts";
-import { Difference, type Ours, type OurToken, type ReplayResult, Stalled } from "./judge.ts";
+import { Difference, type Ours, type OurStep, type OurToken, type ReplayResult, Stalled } from "./judge.ts";
 
-export { Difference, type ReplayResult } from "./judge.ts";
+export { Difference, type OurStep, type ReplayResult } from "./judge.ts";
 
 /** Replays one trace. Use {@link replayTrace}. */
 class Replay extends AloneReplay {
@@ -22,9 +22,11 @@ class Replay extends AloneReplay {
         this.ourWrites = [];
         if (this.alone) this.oneAlone(step);
         else if (!this.one(step)) break;
+        this.tellWatcher(step);
       }
     } catch (e) {
       if (!(e instanceof Difference)) throw e;
+      this.tellWatcher(this.step);
       const { step, what, trace, ours } = e;
       return { divergences: this.reported.toSorted(), at: this.at, difference: { step, what, trace, ours } };
     }
@@ -369,7 +371,7 @@ class Replay extends AloneReplay {
 }
 
 /**
- * Replays a trace on our queue.
+ * Replays a trace on our queue. `watch` is told after each step what ours did.
  *
  * ```ts
  * import { readTrace } from "./schema.ts";
@@ -378,6 +380,8 @@ class Replay extends AloneReplay {
  * console.log(replayTrace(readTrace(JSON.parse(text), "direct_1s1r.json")).divergences); // ["D08"]
  * ```
  */
-export function replayTrace(trace: Trace): ReplayResult {
-  return new Replay(trace).run();
+export function replayTrace(trace: Trace, watch?: (ours: OurStep) => void): ReplayResult {
+  const replay = new Replay(trace);
+  replay.watch = watch;
+  return replay.run();
 }
