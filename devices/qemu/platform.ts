@@ -1,10 +1,12 @@
 import type { PhysAddr } from "../../arch/addresses.ts";
 import type { MemoryMapEntry, MsiMessage, Platform, RamRegion, Width } from "../../arch/platform.ts";
 import { DeadlockError } from "../../spec/deadlock.ts";
+import { PCI_CONFIG_ADDRESS, PCI_CONFIG_DATA } from "../../spec/pci.ts";
 import { NO_TRACE, type TraceSink } from "../../spec/trace.ts";
 import type { MachineDescription } from "../description/types.ts";
 import { LAPIC_BASE } from "../machine/lapic.ts";
 import { QemuError } from "./error.ts";
+import { introduceFunctions } from "./introduce.ts";
 import { QemuInterrupts } from "./interrupts.ts";
 import { LineProbe } from "./line_probe.ts";
 import type { QemuProcess } from "./process.ts";
@@ -49,6 +51,8 @@ export class QemuPlatform implements Platform {
   private readonly com1: LineProbe | undefined;
   private readonly mailbox: FileMemory | DataView;
   private accesses = 0;
+  /** What was written to PCI's address port last. */
+  private configAddress = 0;
   private closing: Promise<void> | undefined;
 
   readonly process: QemuProcess;
@@ -83,6 +87,7 @@ export class QemuPlatform implements Platform {
     if (hasSecondIoapic(desc) && desc.serial[0] !== undefined) {
       this.com1 = new LineProbe(process.qtest, COM1_IRQ);
     }
+    if (this.trace.on) this.introduce(desc);
   }
 
   /**
@@ -127,12 +132,18 @@ export class QemuPlatform implements Platform {
   }
   portRead(port: number, width: Width): number {
     const value = this.ask(`${IN[width]} 0x${port.toString(16)}`, ONES[width]);
-    if (this.trace.on) this.trace.emit({ ev: "port_read", port, width, value });
+    if (this.trace.on) {
+      this.traceConfig(port, width, value, false);
+      this.trace.emit({ ev: "port_read", port, width, value });
+    }
     return value;
   }
   portWrite(port: number, width: Width, value: number): void {
     const trimmed = (value & ONES[width]) >>> 0;
-    if (this.trace.on) this.trace.emit({ ev: "port_write", port, width, value: trimmed });
+    if (this.trace.on) {
+      this.trace.emit({ ev: "port_write", port, width, value: trimmed });
+      this.traceConfig(port, width, trimmed, true);
+    }
     const exits = this.debugExit !== undefined && port >= this.debugExit.base && port < this.debugExit.end;
     if (exits && this.exitCode === undefined) {
       // QEMU ends without an answer, with this status (hw/misc/debugexit.c).
@@ -297,6 +308,33 @@ export class QemuPlatform implements Platform {
     clearTimeout(timer);
     await qtest.stopWaiting();
     if (qtest.gone !== undefined) this.fail(qtest.gone);
+  }
+
+  /** What there is when the machine is switched on. */
+  private introduce(desc: MachineDescription): void {
+    this.trace.emit({
+      ev: "machine",
+      machine: this.machine,
+      memory: desc.memory,
+      commandLine: this.commandLine,
+    });
+    if (this.machine === "microvm") return;
+    const number = (n: number) => `0x${n.toString(16)}`;
+    const ports = {
+      out: (port: number, value: number) => this.tell(`${OUT[4]} ${number(port)} ${number(value)}`),
+      in: (port: number) => this.ask(`${IN[4]} ${number(port)}`, ONES[4]),
+    };
+    introduceFunctions(ports, this.trace);
+  }
+  /** Accesses to PCI configuration space, out of those to its two ports (configuration mechanism 1). */
+  private traceConfig(port: number, width: Width, value: number, write: boolean): void {
+    if (port === PCI_CONFIG_ADDRESS && width === 4 && write) this.configAddress = value;
+    const at = port - PCI_CONFIG_DATA, address = this.configAddress;
+    if (at < 0 || at > 3 || (address & 0x8000_0000) === 0) return;
+    const hex2 = (n: number) => n.toString(16).padStart(2, "0");
+    const bdf = `${hex2(address >>> 16 & 0xff)}:${hex2(address >>> 11 & 31)}.${address >>> 8 & 7}`;
+    const offset = (address & 0xfc) + at;
+    this.trace.emit({ ev: write ? "pci_cfg_write" : "pci_cfg_read", bdf, offset, width, value });
   }
 
   private ask(command: string, otherwise: number): number {
