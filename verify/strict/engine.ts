@@ -155,14 +155,14 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     if (part?.area === "driver" || ring?.kind === "packed") ring?.syncAvailable();
     this.check();
   }
-  driverReads(address: number, length: number): void {
+  driverReads(address: number, length: number, value: number | undefined): void {
     this.check();
     const { machine } = this;
     machine.deviceActs = false;
     const part = machine.partAt(address);
     const ring = (part?.queue as QueueState | undefined)?.ring;
     if (part?.area === "device" || ring?.kind === "packed") ring?.syncUsed();
-    this.watchers.tell("read", { address, length, part });
+    this.watchers.tell("read", { address, length, value, part });
     this.check();
   }
   driverBarrier(kind: Barrier): void {

@@ -63,9 +63,12 @@ export interface DriverWrite {
   readonly part: RingPart | undefined;
 }
 
+/** The driver read `length` bytes (at least 1). */
 export interface DriverRead {
   readonly address: number;
   readonly length: number;
+  /** What it got, little-endian, of reads of up to 4 bytes. A real device may have written something else since. */
+  readonly value: number | undefined;
   readonly part: RingPart | undefined;
 }
 

@@ -4,8 +4,8 @@ import type { Barrier, DeviceMemory } from "../../arch/device_memory.ts";
 export interface MemoryWatcher {
   /** `before`: what stood there, of writes of up to 4 bytes. */
   driverWrote(address: number, length: number, before: number | undefined): void;
-  /** Called before the bytes are read. */
-  driverReads(address: number, length: number): void;
+  /** Called once the bytes were read; `value`: what the driver got, of reads of up to 4 bytes. */
+  driverReads(address: number, length: number, value: number | undefined): void;
   driverBarrier(kind: Barrier): void;
 }
 
@@ -19,20 +19,23 @@ export class WatchedDeviceMemory implements DeviceMemory {
     this.size = inner.size;
   }
   readU8(offset: number): number {
-    this.watcher.driverReads(this.base + offset, 1);
-    return this.inner.readU8(offset);
+    const value = this.inner.readU8(offset);
+    this.watcher.driverReads(this.base + offset, 1, value);
+    return value;
   }
   readU16(offset: number): number {
-    this.watcher.driverReads(this.base + offset, 2);
-    return this.inner.readU16(offset);
+    const value = this.inner.readU16(offset);
+    this.watcher.driverReads(this.base + offset, 2, value);
+    return value;
   }
   readU32(offset: number): number {
-    this.watcher.driverReads(this.base + offset, 4);
-    return this.inner.readU32(offset);
+    const value = this.inner.readU32(offset);
+    this.watcher.driverReads(this.base + offset, 4, value);
+    return value;
   }
   readBytes(offset: number, target: Uint8Array): void {
-    if (target.length > 0) this.watcher.driverReads(this.base + offset, target.length);
     this.inner.readBytes(offset, target);
+    if (target.length > 0) this.watcher.driverReads(this.base + offset, target.length, undefined);
   }
   writeU8(offset: number, value: number): void {
     const before = this.inner.readU8(offset);
