@@ -6,6 +6,8 @@ import { createMachine, type Machine } from "../../devices/machine/mod.ts";
 import { boot, type BootOptions, type Kernel } from "../../kernel/mod.ts";
 import { NO_TRACE, type TraceSink } from "../../spec/trace.ts";
 
+import { STRICT, StrictTest } from "./strict.ts";
+
 /** Whether the tests run with a device memory offset that is not zero. */
 export const CAREFUL = Deno.env.get("CAREFUL") === "1";
 
@@ -51,6 +53,8 @@ export interface SimulateOptions extends BootOptions {
   /** Properties of both virtio devices, such as `packed=on`. */
   readonly props?: Props;
   readonly latency?: number;
+  /** Rules are watched, and a broken one is an error; default: as the run of the tests has it. */
+  readonly strict?: boolean;
 }
 
 /** The demo machine of this build's transport. */
@@ -82,13 +86,16 @@ export function bootDemo(
   options: SimulateOptions = {},
 ): { machine: Machine; kernel: Kernel; terminal: ScriptedTerminal } {
   const terminal = new ScriptedTerminal(options.lines ?? []);
+  const strict = options.strict ?? STRICT ? new StrictTest() : undefined;
   const machine = createMachine(demo(options.props), {
     chardevs: new Map([["c0", terminal]]),
     seed: options.seed ?? 1,
-    trace: options.trace ?? NO_TRACE,
+    trace: strict?.trace(options.trace) ?? options.trace ?? NO_TRACE,
     latency: options.latency,
   });
-  return { machine, kernel: boot(machine, { careful: CAREFUL, ...options }), terminal };
+  strict?.watches(machine);
+  const kernel = boot(machine, { careful: CAREFUL, ...options, ...strict?.boot(options) });
+  return { machine, kernel, terminal };
 }
 
 /** Boots the demo machine, types the lines, waits for its end. */

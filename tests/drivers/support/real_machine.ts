@@ -14,6 +14,7 @@ import { DeviceAlloc } from "../../../mm/device_alloc.ts";
 import { DeviceHeap } from "../../../mm/device_heap.ts";
 import { FrameAlloc } from "../../../mm/physicalmem.ts";
 import { NO_TRACE } from "../../../spec/trace.ts";
+import { STRICT, StrictTest } from "../../support/strict.ts";
 
 /** A terminal: keeps what the guest wrote, and types. */
 export class Terminal implements Chardev {
@@ -53,8 +54,11 @@ export class RealMachine {
       netdevs?: ReadonlyMap<string, NetBackend>;
       env?: Readonly<Record<string, string>>;
       memory?: number;
+      /** Rules are watched, and a broken one is an error; default: as the run of the tests has it. */
+      strict?: boolean;
     } = {},
   ) {
+    const strict = options.strict ?? STRICT ? new StrictTest() : undefined;
     const devices = words.map((word, index) => {
       const [driver, ...rest] = word.split(",");
       return { driver, index, props: Object.fromEntries(rest.map((p) => p.split("=") as [string, string])) };
@@ -84,16 +88,19 @@ export class RealMachine {
       chardevs: new Map([["c0", this.terminal]]),
       netdevs: options.netdevs,
       seed: 7,
-      trace: NO_TRACE,
+      trace: strict?.trace() ?? NO_TRACE,
       latency: options.latency ?? 0,
     });
+    strict?.watches(this.machine);
     this.transport = machine === "microvm" ? mmio : pci;
     const careful = Deno.env.get("CAREFUL") === "1";
     const ram = this.machine.ram[0];
-    const memory = new RamDeviceMemory(ram.base, ram.bytes);
+    const watched = strict?.boot();
+    const memory = watched?.deviceMemory(ram.base, ram.bytes) ?? new RamDeviceMemory(ram.base, ram.bytes);
     const frames = new FrameAlloc(this.machine.memoryMap);
     this.alloc = new DeviceAlloc(memory, frames, careful ? 1 << 30 : 0, careful ? 0xa5 : undefined);
-    const paging = new PageTables(memory, frames);
+    watched?.onDeviceAlloc(this.alloc);
+    const paging = new PageTables(new RamDeviceMemory(ram.base, ram.bytes), frames);
     this.interrupts = new Interrupts(this.machine);
     this.interrupts.init();
     const log = Object.fromEntries(
