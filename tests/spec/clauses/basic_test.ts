@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { F, featureNames, featuresFromWords, unmetRequirements } from "../../../spec/virtio/features.ts";
 import { frameTo, NetRig, OURS } from "../../devices/virtio/_net_rig.ts";
 import { DEVICE, ISR, MSIX_BAR, Rig } from "../../devices/virtio/_rig.ts";
+import { onceTest } from "../../support/once.ts";
 
 const PORT = "virtconsole,chardev=c0";
 
@@ -14,50 +15,61 @@ function almost(words: string[], queues: number): Rig {
   return r;
 }
 
-Deno.test("before DRIVER_OK rng and card leave buffers alone; a console's queues are served, as in QEMU", () => {
-  const rng = almost(["virtio-rng-pci"], 1);
-  rng.desc(0x1000, 0x2_0000, 64, 2, 0);
-  rng.avail(0x1000, 0, 0);
-  rng.notify(0);
-  assertEquals([rng.used(0x1000), rng.line, rng.ram[0x2_0000]], [[], [], 0]);
-  const net = new NetRig();
-  net.negotiate();
-  for (const i of [0, 1]) net.queue(i, 0x1_0000 + i * 0x4000, 16);
-  net.give(0, [{ in: 100 }]);
-  net.transmit(frameTo(OURS));
-  assertEquals([net.receive(frameTo(OURS)), net.done(0), net.done(1), net.netdev.sent], [false, [], [], []]);
-  assertEquals(net.line, []);
-  // QEMU's control_out and handle_output ask for the queue, not for DRIVER_OK.
-  const console = almost(["virtio-serial-pci", PORT], 2);
-  console.ram.set([0x68, 0x69], 0x2_0000);
-  console.desc(0x4000, 0x2_0000, 2, 0, 0);
-  console.avail(0x4000, 0, 0);
-  console.notify(1);
-  assertEquals([console.chardev.output, console.used(0x4000).length], ["hi", 1]);
-});
+onceTest(
+  "before DRIVER_OK rng and card leave buffers alone; a console's queues are served, as in QEMU",
+  () => {
+    const rng = almost(["virtio-rng-pci"], 1);
+    rng.desc(0x1000, 0x2_0000, 64, 2, 0);
+    rng.avail(0x1000, 0, 0);
+    rng.notify(0);
+    assertEquals([rng.used(0x1000), rng.line, rng.ram[0x2_0000]], [[], [], 0]);
+    const net = new NetRig();
+    net.negotiate();
+    for (const i of [0, 1]) net.queue(i, 0x1_0000 + i * 0x4000, 16);
+    net.give(0, [{ in: 100 }]);
+    net.transmit(frameTo(OURS));
+    assertEquals([net.receive(frameTo(OURS)), net.done(0), net.done(1), net.netdev.sent], [
+      false,
+      [],
+      [],
+      [],
+    ]);
+    assertEquals(net.line, []);
+    // QEMU's control_out and handle_output ask for the queue, not for DRIVER_OK.
+    const console = almost(["virtio-serial-pci", PORT], 2);
+    console.ram.set([0x68, 0x69], 0x2_0000);
+    console.desc(0x4000, 0x2_0000, 2, 0, 0);
+    console.avail(0x4000, 0, 0);
+    console.notify(1);
+    assertEquals([console.chardev.output, console.used(0x4000).length], ["hi", 1]);
+  },
+);
 
-Deno.test("NEEDS_RESET of a live device comes with a configuration interrupt, by line, message and on MMIO", () => {
-  const line = almost(["virtio-rng-pci"], 1);
-  line.status = 15;
-  line.device.needsReset("a test");
-  assertEquals([line.status, line.line.join(), line.read(ISR, 1)], [79, "raise", 3]);
-  const message = almost(["virtio-rng-pci"], 1);
-  message.setCommon(0x10, 2, 1);
-  for (const [i, v] of [0xfee0_0000, 0, 0x51, 0].entries()) message.write(MSIX_BAR + 16 + 4 * i, 4, v);
-  message.setCfg(0x98 + 2, 2, 0x8001);
-  message.status = 15;
-  message.device.needsReset("a test");
-  assertEquals(message.messages, [{ address: 0xfee0_0000, data: 0x51 }]);
-  const mmio = new Rig(["virtio-rng-device"]);
-  for (const [at, value] of [[0x70, 0], [0x70, 3], [0x24, 1], [0x20, 1], [0x70, 11], [0x70, 15]]) {
-    mmio.mmio.write(at, 4, value);
-  }
-  mmio.device.needsReset("a test");
-  assertEquals([mmio.mmio.read(0x70, 4), mmio.mmio.read(0x60, 4), mmio.line], [79, 3, ["raise"]]);
-  const early = almost(["virtio-rng-pci"], 1);
-  early.device.needsReset("a test");
-  assertEquals([early.status, early.line], [75, []], "without DRIVER_OK there is none");
-});
+onceTest(
+  "NEEDS_RESET of a live device comes with a configuration interrupt, by line, message and on MMIO",
+  () => {
+    const line = almost(["virtio-rng-pci"], 1);
+    line.status = 15;
+    line.device.needsReset("a test");
+    assertEquals([line.status, line.line.join(), line.read(ISR, 1)], [79, "raise", 3]);
+    const message = almost(["virtio-rng-pci"], 1);
+    message.setCommon(0x10, 2, 1);
+    for (const [i, v] of [0xfee0_0000, 0, 0x51, 0].entries()) message.write(MSIX_BAR + 16 + 4 * i, 4, v);
+    message.setCfg(0x98 + 2, 2, 0x8001);
+    message.status = 15;
+    message.device.needsReset("a test");
+    assertEquals(message.messages, [{ address: 0xfee0_0000, data: 0x51 }]);
+    const mmio = new Rig(["virtio-rng-device"]);
+    for (const [at, value] of [[0x70, 0], [0x70, 3], [0x24, 1], [0x20, 1], [0x70, 11], [0x70, 15]]) {
+      mmio.mmio.write(at, 4, value);
+    }
+    mmio.device.needsReset("a test");
+    assertEquals([mmio.mmio.read(0x70, 4), mmio.mmio.read(0x60, 4), mmio.line], [79, 3, ["raise"]]);
+    const early = almost(["virtio-rng-pci"], 1);
+    early.device.needsReset("a test");
+    assertEquals([early.status, early.line], [75, []], "without DRIVER_OK there is none");
+  },
+);
 
 /** The offer that a driver sees over the modern interface. */
 function offerOf(r: Rig): bigint {
@@ -74,21 +86,26 @@ const OFFERS = [
   "virtio-net-pci,x-vnet-hdr=on,packed=on,in_order=on,notification_data=on,x-order-platform=on",
 ];
 
-Deno.test("an offer is closed under what its features need, and has no bit without a name, SR_IOV or ADMIN_VQ", () => {
-  for (const word of OFFERS) {
-    const r = new Rig([word.includes("net") ? `${word},netdev=n0` : word]).enable();
-    const offer = offerOf(r);
-    assert((offer & F.VERSION_1) !== 0n);
-    assertEquals([word, unmetRequirements(offer, r.device.id)], [word, []]);
-    const odd = featureNames(offer, r.device.id).filter((name) => /^bit |SR_IOV|ADMIN_VQ|SUSPEND/.test(name));
-    assertEquals([word, odd], [word, []]);
-  }
-  // Whoever asks for an offer that is not closed gets it, as from QEMU.
-  const open = new NetRig("virtio-net-pci,ctrl_vq=off");
-  assertEquals(unmetRequirements(offerOf(open), 1).includes("CTRL_RX_EXTRA needs CTRL_VQ"), true);
-});
+onceTest(
+  "an offer is closed under what its features need, and has no bit without a name, SR_IOV or ADMIN_VQ",
+  () => {
+    for (const word of OFFERS) {
+      const r = new Rig([word.includes("net") ? `${word},netdev=n0` : word]).enable();
+      const offer = offerOf(r);
+      assert((offer & F.VERSION_1) !== 0n);
+      assertEquals([word, unmetRequirements(offer, r.device.id)], [word, []]);
+      const odd = featureNames(offer, r.device.id).filter((name) =>
+        /^bit |SR_IOV|ADMIN_VQ|SUSPEND/.test(name)
+      );
+      assertEquals([word, odd], [word, []]);
+    }
+    // Whoever asks for an offer that is not closed gets it, as from QEMU.
+    const open = new NetRig("virtio-net-pci,ctrl_vq=off");
+    assertEquals(unmetRequirements(offerOf(open), 1).includes("CTRL_RX_EXTRA needs CTRL_VQ"), true);
+  },
+);
 
-Deno.test("any closed subset of an offer is accepted, and again after a reset", () => {
+onceTest("any closed subset of an offer is accepted, and again after a reset", () => {
   const words = fc.constantFrom(...OFFERS);
   fc.assert(fc.property(words, fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), (word, mask) => {
     const r = new Rig([word.includes("net") ? `${word},netdev=n0` : word]).enable();
@@ -102,7 +119,7 @@ Deno.test("any closed subset of an offer is accepted, and again after a reset", 
   }));
 });
 
-Deno.test("after a queue reset the queue is enabled elsewhere, with another size", () => {
+onceTest("after a queue reset the queue is enabled elsewhere, with another size", () => {
   const r = new Rig(["virtio-rng-pci"]).enable().negotiate(0, 0x101).queue(0, 0x1000, 8);
   r.status = 15;
   r.setCommon(0x3a, 2, 1);
@@ -118,8 +135,23 @@ Deno.test("after a queue reset the queue is enabled elsewhere, with another size
   assertEquals(r.dram.getUint32(0xa004 + 8 * 2, true), 0, "nothing behind the second entry");
 });
 
-Deno.test("an address set by command changes the configuration and not its generation, as in QEMU", () => {
+onceTest("an address set by command changes the configuration and not its generation, as in QEMU", () => {
   const r = new NetRig().start(1 << 23);
   assertEquals(r.command([1, 1, 2, 0, 0, 0, 0, 9]), 0);
   assertEquals([r.read(DEVICE + 4, 2), r.common(0x15, 1)], [0x0900, 0]);
+});
+
+onceTest("a console that hears DEVICE_READY again names its ports again, as QEMU's", () => {
+  const r = new Rig(["virtio-serial-pci", PORT]).enable().negotiate(2).queue(2, 0x1000).queue(3, 0x4000);
+  r.status = 15;
+  r.ram[0x2_0006] = 1;
+  for (const n of [0, 1]) {
+    r.desc(0x1000 + 16 * n, 0x3_0000 + 0x100 * n, 64, 2, 0);
+    r.avail(0x1000, n, n);
+    r.desc(0x4000 + 16 * n, 0x2_0000, 8, 0, 0);
+    r.avail(0x4000, n, n);
+    r.notify(3);
+    // DEVICE_ADD of port 0.
+    assertEquals([...r.ram.subarray(0x3_0000 + 0x100 * n, 0x3_0008 + 0x100 * n)], [0, 0, 0, 0, 1, 0, 1, 0]);
+  }
 });

@@ -8,6 +8,7 @@ import { Cable, card, frame } from "../../drivers/net/_cards.ts";
 import { FakePlatform, testContext } from "../../drivers/support/fake_platform.ts";
 import { FakeVirtio, fakeVirtioFunction } from "../../drivers/support/fake_virtio.ts";
 import { HostileRing } from "../../drivers/support/hostile.ts";
+import { onceTest } from "../../support/once.ts";
 
 const VERSION_1 = 1n << 32n;
 
@@ -20,14 +21,14 @@ function behindWindow(id: number, features: bigint, sizes: number[]) {
   return { platform, virtio, ctx, map: () => mmio.mapDevice(mmio.findDevices(ctx)[0], ctx) };
 }
 
-Deno.test("bits that no driver knows are passed over: they are not accepted, and no reason to fail", () => {
+onceTest("bits that no driver knows are passed over: they are not accepted, and no reason to fail", () => {
   const unknown = 1n << 3n | 1n << 44n | 1n << 60n;
   const r = behindWindow(4, VERSION_1 | unknown, [8]);
   const rng = VirtioRngDriver.initDev(r.map(), r.ctx);
   assertEquals([r.virtio.status, r.virtio.driverFeatures, rng.device.features], [15, VERSION_1, VERSION_1]);
 });
 
-Deno.test("ids: modern and transitional, any revision, any subsystem of a modern function", () => {
+onceTest("ids: modern and transitional, any revision, any subsystem of a modern function", () => {
   for (const [type, ids] of [[1, [0x1041, 0x1000]], [3, [0x1043, 0x1003]], [4, [0x1044, 0x1005]]] as const) {
     for (const id of ids) {
       for (const revision of [0, 1, 7, 255]) {
@@ -43,35 +44,38 @@ Deno.test("ids: modern and transitional, any revision, any subsystem of a modern
   }
 });
 
-Deno.test("an empty slot is no error: not a line above trace in the log", () => {
+onceTest("an empty slot is no error: not a line above trace in the log", () => {
   const r = behindWindow(0, VERSION_1, []);
   assertEquals(mmio.findDevices(r.ctx), []);
   assertEquals(r.ctx.lines.filter((line) => !/^(trace|debug)/.test(line)), []);
 });
 
-Deno.test("without STATUS the link counts as up, whatever the configuration says", () => {
+onceTest("without STATUS the link counts as up, whatever the configuration says", () => {
   assert(card("q35", "virtio-net-pci,status=off").driver.linkUp());
 });
 
-Deno.test("receive buffers hold what may come: 1526 bytes, 65601 with large packets, the MTU; every used queue has some", () => {
-  const sizes = (word: string, queues = 1) => {
-    const cable = new Cable();
-    cable.queues = queues;
-    const { driver } = card("q35", word, { memory: 64 << 20 }, cable);
-    const all = driver.device.queues();
-    return Array.from({ length: queues }, (_, pair) => {
-      const { inFlight } = all[2 * pair];
-      assert(inFlight.length > 0, `queue ${2 * pair} has no buffer`);
-      return Math.min(...inFlight.map((chain) => chain.writable));
-    });
-  };
-  assert(sizes("virtio-net-pci,mrg_rxbuf=off")[0] >= 1526);
-  assert(sizes("virtio-net-pci,mrg_rxbuf=off,x-vnet-hdr=on")[0] >= 65601);
-  assert(sizes("virtio-net-pci,mrg_rxbuf=off,host_mtu=9000")[0] >= 9000 + 14 + 12);
-  assert(sizes("virtio-net-pci,mq=on", 3).every((bytes) => bytes >= 12));
-});
+onceTest(
+  "receive buffers hold what may come: 1526 bytes, 65601 with large packets, the MTU; every used queue has some",
+  () => {
+    const sizes = (word: string, queues = 1) => {
+      const cable = new Cable();
+      cable.queues = queues;
+      const { driver } = card("q35", word, { memory: 64 << 20 }, cable);
+      const all = driver.device.queues();
+      return Array.from({ length: queues }, (_, pair) => {
+        const { inFlight } = all[2 * pair];
+        assert(inFlight.length > 0, `queue ${2 * pair} has no buffer`);
+        return Math.min(...inFlight.map((chain) => chain.writable));
+      });
+    };
+    assert(sizes("virtio-net-pci,mrg_rxbuf=off")[0] >= 1526);
+    assert(sizes("virtio-net-pci,mrg_rxbuf=off,x-vnet-hdr=on")[0] >= 65601);
+    assert(sizes("virtio-net-pci,mrg_rxbuf=off,host_mtu=9000")[0] >= 9000 + 14 + 12);
+    assert(sizes("virtio-net-pci,mq=on", 3).every((bytes) => bytes >= 12));
+  },
+);
 
-Deno.test("hdr_len of a received frame is not believed, and flags that nobody knows are passed over", () => {
+onceTest("hdr_len of a received frame is not believed, and flags that nobody knows are passed over", () => {
   // MAC, MRG_RXBUF, GUEST_CSUM.
   const r = behindWindow(1, VERSION_1 | 1n << 5n | 1n << 15n | 1n << 1n, [16, 8]);
   const driver = VirtioNetDriver.initDev(r.map(), r.ctx);

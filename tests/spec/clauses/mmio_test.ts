@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { VirtioSerial } from "../../../devices/virtio/mod.ts";
 import { Rig } from "../../devices/virtio/_rig.ts";
+import { onceTest } from "../../support/once.ts";
 
 /** A live device; queue 0 has 8 entries at 0x1000. `word1`: bits of the second feature word. */
 function running(words: string[], word1 = 1, word0 = 0): { r: Rig; w: (at: number, value: number) => void } {
@@ -33,7 +34,7 @@ function give(r: Rig, n: number): void {
   r.run();
 }
 
-Deno.test("MagicValue, Version and DeviceID of each device, and of an empty slot", () => {
+onceTest("MagicValue, Version and DeviceID of each device, and of an empty slot", () => {
   for (
     const [word, id] of [["virtio-net-device", 1], ["virtio-serial-device", 3], ["virtio-rng-device", 4]]
   ) {
@@ -42,7 +43,7 @@ Deno.test("MagicValue, Version and DeviceID of each device, and of an empty slot
   }
 });
 
-Deno.test("an interrupt bit stands until it is acknowledged; a reset clears the bits and QueueReady", () => {
+onceTest("an interrupt bit stands until it is acknowledged; a reset clears the bits and QueueReady", () => {
   const { r, w } = running(["virtio-rng-device"]);
   give(r, 0);
   assertEquals([r.mmio.read(0x60, 4), r.mmio.read(0x60, 4)], [1, 1], "reading does not clear it");
@@ -53,14 +54,17 @@ Deno.test("an interrupt bit stands until it is acknowledged; a reset clears the 
   assertEquals(r.line.join(), "raise,lower");
 });
 
-Deno.test("a change of the configuration changes ConfigGeneration; it sets both interrupt bits, as in QEMU", () => {
-  const { r } = running(["virtio-serial-device,x-size=80x25", "virtconsole,chardev=c0"], 1, 1);
-  assertEquals([r.mmio.read(0xfc, 4), r.mmio.read(0x60, 4)], [0, 0]);
-  (r.device as VirtioSerial).resize(100, 40);
-  assertEquals([r.mmio.read(0xfc, 4), r.mmio.read(0x60, 4)], [1, 3]);
-});
+onceTest(
+  "a change of the configuration changes ConfigGeneration; it sets both interrupt bits, as in QEMU",
+  () => {
+    const { r } = running(["virtio-serial-device,x-size=80x25", "virtconsole,chardev=c0"], 1, 1);
+    assertEquals([r.mmio.read(0xfc, 4), r.mmio.read(0x60, 4)], [0, 0]);
+    (r.device as VirtioSerial).resize(100, 40);
+    assertEquals([r.mmio.read(0xfc, 4), r.mmio.read(0x60, 4)], [1, 3]);
+  },
+);
 
-Deno.test("QueueReady 0 reads back, and the device goes on with the queue all the same, as QEMU", () => {
+onceTest("QueueReady 0 reads back, and the device goes on with the queue all the same, as QEMU", () => {
   const { r, w } = running(["virtio-rng-device"]);
   w(0x44, 0);
   assertEquals(r.mmio.read(0x44, 4), 0);
@@ -68,22 +72,25 @@ Deno.test("QueueReady 0 reads back, and the device goes on with the queue all th
   assertEquals(r.used(0x1000).length, 1);
 });
 
-Deno.test("QueueReset: with RING_RESET the queue starts anew; QueueReset and QueueReady read 0 at once", () => {
-  const { r, w } = running(["virtio-rng-device"], 0x101);
-  const both = () => [r.mmio.read(0xc0, 4), r.mmio.read(0x44, 4)];
-  give(r, 0);
-  assertEquals([r.used(0x1000).length, ...both()], [1, 0, 1]);
-  w(0xc0, 1);
-  assertEquals(both(), [0, 0]);
-  r.ram.fill(0, 0x1000, 0x4000);
-  give(r, 0);
-  assertEquals(r.used(0x1000), [], "it is not enabled");
-  r.ram.fill(0, 0x1000, 0x4000);
-  enable(w, 0x1000, 4);
-  assertEquals(both(), [0, 1]);
-  give(r, 0);
-  assertEquals(r.used(0x1000), [{ id: 0, len: 8 }]);
-  w(0xc0, 1);
-  w(0x70, 0);
-  assertEquals(both(), [0, 0]);
-});
+onceTest(
+  "QueueReset: with RING_RESET the queue starts anew; QueueReset and QueueReady read 0 at once",
+  () => {
+    const { r, w } = running(["virtio-rng-device"], 0x101);
+    const both = () => [r.mmio.read(0xc0, 4), r.mmio.read(0x44, 4)];
+    give(r, 0);
+    assertEquals([r.used(0x1000).length, ...both()], [1, 0, 1]);
+    w(0xc0, 1);
+    assertEquals(both(), [0, 0]);
+    r.ram.fill(0, 0x1000, 0x4000);
+    give(r, 0);
+    assertEquals(r.used(0x1000), [], "it is not enabled");
+    r.ram.fill(0, 0x1000, 0x4000);
+    enable(w, 0x1000, 4);
+    assertEquals(both(), [0, 1]);
+    give(r, 0);
+    assertEquals(r.used(0x1000), [{ id: 0, len: 8 }]);
+    w(0xc0, 1);
+    w(0x70, 0);
+    assertEquals(both(), [0, 0]);
+  },
+);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { BUFFERS, DESC, DEVICE, DRIVER, RawDriver, WRITE } from "../../devices/virtio/_driver.ts";
 import { frameTo, HEADER, NetRig, type Part } from "../../devices/virtio/_net_rig.ts";
 import { Rig } from "../../devices/virtio/_rig.ts";
+import { onceTest } from "../../support/once.ts";
 
 const OTHER = "020000000009";
 
@@ -14,51 +15,54 @@ function pieces(bytes: Uint8Array, cuts: readonly number[]): Part[] {
 }
 const cutting = fc.array(fc.nat(1000), { maxLength: 6 });
 
-Deno.test("however a message is cut into descriptors, it is the same message: frame, command, control message", () => {
-  fc.assert(fc.property(cutting, (cuts) => {
-    const net = new NetRig().start();
-    const frame = frameTo(OTHER, 90);
-    net.give(1, pieces(Uint8Array.of(...new Uint8Array(HEADER), ...frame), cuts));
-    assertEquals(net.netdev.sent, [frame]);
-    const table = [1, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0];
-    net.give(2, [...pieces(Uint8Array.from(table), cuts), { in: 1 }]);
-    assertEquals(net.done(2), [1]);
-    assertEquals(net.command([0, 0, 0]), 0);
-    net.give(0, [{ in: 200 }]);
-    net.receive(frame);
-    assertEquals(net.done(0), [HEADER + 90], "the address is in the table");
-    // DEVICE_READY (5.3.6.2): id 0, event 0, value 1.
-    const r = new Rig(["virtio-serial-pci", "virtconsole,chardev=c0"]).enable().negotiate(2);
-    r.queue(2, 0x1_0000, 16).queue(3, 0x1_4000, 16);
-    r.status = 15;
-    r.desc(0x1_0000, 0x3_0000, 64, 2, 0);
-    r.avail(0x1_0000, 0, 0, 16);
-    const parts = pieces(Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 0), cuts);
-    parts.forEach((part, i) => {
-      r.ram.set(part.out as Uint8Array, 0x4_0000 + 0x100 * i);
-      const length = (part.out as Uint8Array).length;
-      const next = i < parts.length - 1 ? 1 : 0;
-      r.desc(0x1_4000 + 16 * i, 0x4_0000 + 0x100 * i, length, next, i + 1);
-    });
-    r.avail(0x1_4000, 0, 0, 16);
-    r.notify(3);
-    assertEquals([r.used(0x1_0000), [...r.ram.subarray(0x3_0000, 0x3_0008)]], [[{ id: 0, len: 8 }], [
-      0,
-      0,
-      0,
-      0,
-      1,
-      0,
-      1,
-      0,
-    ]]);
-  }));
-});
+onceTest(
+  "however a message is cut into descriptors, it is the same message: frame, command, control message",
+  () => {
+    fc.assert(fc.property(cutting, (cuts) => {
+      const net = new NetRig().start();
+      const frame = frameTo(OTHER, 90);
+      net.give(1, pieces(Uint8Array.of(...new Uint8Array(HEADER), ...frame), cuts));
+      assertEquals(net.netdev.sent, [frame]);
+      const table = [1, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0];
+      net.give(2, [...pieces(Uint8Array.from(table), cuts), { in: 1 }]);
+      assertEquals(net.done(2), [1]);
+      assertEquals(net.command([0, 0, 0]), 0);
+      net.give(0, [{ in: 200 }]);
+      net.receive(frame);
+      assertEquals(net.done(0), [HEADER + 90], "the address is in the table");
+      // DEVICE_READY (5.3.6.2): id 0, event 0, value 1.
+      const r = new Rig(["virtio-serial-pci", "virtconsole,chardev=c0"]).enable().negotiate(2);
+      r.queue(2, 0x1_0000, 16).queue(3, 0x1_4000, 16);
+      r.status = 15;
+      r.desc(0x1_0000, 0x3_0000, 64, 2, 0);
+      r.avail(0x1_0000, 0, 0, 16);
+      const parts = pieces(Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 0), cuts);
+      parts.forEach((part, i) => {
+        r.ram.set(part.out as Uint8Array, 0x4_0000 + 0x100 * i);
+        const length = (part.out as Uint8Array).length;
+        const next = i < parts.length - 1 ? 1 : 0;
+        r.desc(0x1_4000 + 16 * i, 0x4_0000 + 0x100 * i, length, next, i + 1);
+      });
+      r.avail(0x1_4000, 0, 0, 16);
+      r.notify(3);
+      assertEquals([r.used(0x1_0000), [...r.ram.subarray(0x3_0000, 0x3_0008)]], [[{ id: 0, len: 8 }], [
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+        1,
+        0,
+      ]]);
+    }));
+  },
+);
 
 for (const packed of [false, true]) {
   const ring = packed ? "packed" : "split";
 
-  Deno.test(`${ring}: what the device may only read is as the driver left it: buffers, and tables`, () => {
+  onceTest(`${ring}: what the device may only read is as the driver left it: buffers, and tables`, () => {
     const d = new RawDriver({ packed, size: 4 });
     const sent = Uint8Array.from({ length: 64 }, (_, i) => i + 1);
     for (let round = 0; round < 6; round++) {
@@ -85,7 +89,7 @@ function snapshot(d: RawDriver, packed: boolean): number[] {
   return [...bytes(0x18_0000, 32), ...packed ? [] : [...bytes(DESC, 64), ...bytes(DRIVER, 14)]];
 }
 
-Deno.test("split: WRITE on the descriptor of an indirect table means nothing", () => {
+onceTest("split: WRITE on the descriptor of an indirect table means nothing", () => {
   for (const more of [0, WRITE]) {
     const d = new RawDriver({ packed: false, size: 4 });
     const table = d.table([{ len: 7 }, { len: 9, flags: WRITE }]);
@@ -95,7 +99,7 @@ Deno.test("split: WRITE on the descriptor of an indirect table means nothing", (
   }
 });
 
-Deno.test("split: without EVENT_IDX used_event means nothing, with it avail.flags does", () => {
+onceTest("split: without EVENT_IDX used_event means nothing, with it avail.flags does", () => {
   const usedEvent = DRIVER + 4 + 2 * 4;
   for (const eventIdx of [false, true]) {
     const d = new RawDriver({ packed: false, size: 4, eventIdx });
@@ -113,7 +117,7 @@ Deno.test("split: without EVENT_IDX used_event means nothing, with it avail.flag
   }
 });
 
-Deno.test("split: with EVENT_IDX used.flags stays 0, whatever the device wants", () => {
+onceTest("split: with EVENT_IDX used.flags stays 0, whatever the device wants", () => {
   const d = new RawDriver({ packed: false, size: 4, eventIdx: true });
   for (const on of [false, true, false]) {
     d.queue.setNotification(on);
@@ -121,7 +125,7 @@ Deno.test("split: with EVENT_IDX used.flags stays 0, whatever the device wants",
   }
 });
 
-Deno.test("a notification without a buffer does nothing, on any queue of any device", () => {
+onceTest("a notification without a buffer does nothing, on any queue of any device", () => {
   for (const word of ["virtio-rng-pci", "virtio-serial-pci", "virtio-net-pci,netdev=n0"]) {
     const r = new Rig([word]).enable().negotiate();
     const queues = Math.min(r.device.queues.length, 4);
@@ -137,7 +141,7 @@ Deno.test("a notification without a buffer does nothing, on any queue of any dev
   }
 });
 
-Deno.test("packed: a descriptor whose AVAIL bit has not changed is not taken, on either lap", () => {
+onceTest("packed: a descriptor whose AVAIL bit has not changed is not taken, on either lap", () => {
   const d = new RawDriver({ packed: true, size: 2 });
   const at = (slot: number) => DESC + 16 * slot + 14;
   for (const wrap of [1, 0]) {
