@@ -1,6 +1,6 @@
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { DASHBOARD, install, path, run } from "./deno.ts";
-import { buildWorkers } from "./workers.ts";
+import { buildWorkers, workersInStatic } from "./workers.ts";
 
 /** Where the built page lies. */
 export const DIST = new URL("dist/", DASHBOARD);
@@ -12,18 +12,26 @@ const STALE = 3_600_000;
 /** Builds the page with its workers into `dashboard/dist`: static files for any folder of any server. */
 export async function build(): Promise<void> {
   await install();
-  await sweep();
-  const made = new URL(`${MADE}${crypto.randomUUID()}/`, DIST);
-  await Deno.mkdir(made, { recursive: true });
-  try {
+  await temporarily(async (made) => {
     const page = new URL("page/", made), workers = new URL("workers/", made);
     const config = ["--config", "hosts/npm/vite.config.ts", "--outDir", path(page)];
     await Promise.all([
       run(["run", "-A", "npm:vite", "build", "--logLevel", "error", ...config]),
       buildWorkers(workers),
     ]);
-    // Workers among the static files are another host's.
+    await workersInStatic(workers);
+    // Workers among the static files may be of another build.
     await publish([[page, /^(?!worker-)/], [workers, /./]]);
+  });
+}
+
+/** Does something in a folder of its own, on the same disk as the page, that is gone afterwards. */
+export async function temporarily(work: (folder: URL) => Promise<void>): Promise<void> {
+  await sweep();
+  const made = new URL(`${MADE}${crypto.randomUUID()}/`, DIST);
+  await Deno.mkdir(made, { recursive: true });
+  try {
+    await work(made);
   } finally {
     await Deno.remove(made, { recursive: true });
   }

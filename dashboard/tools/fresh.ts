@@ -2,18 +2,17 @@
  * `deno task dashboard:fresh`: the same page under real Fresh, for those who reach JSR, where Fresh is published.
  * `--build` builds only; otherwise the built page is served on 127.0.0.1.
  */
-import { install } from "./deno.ts";
-import { workersInStatic } from "./workers.ts";
+import { temporarily } from "./build.ts";
+import { DASHBOARD, install, path } from "./deno.ts";
+import { buildWorkers, workersInStatic } from "./workers.ts";
 
-const root = new URL("../../", import.meta.url);
-const dashboard = new URL("dashboard/", root);
 /**
- * Fresh reads the `deno.json` of the folder that it is started in, and the page's own maps `fresh` to the npm host. So the
- * shared files are copied beside the dashboard, as deep as they lay, with Fresh's import map.
+ * Fresh's Vite plugin reads the `deno.json` of the folder that it is started in, and no other can be named; the page's own
+ * maps `fresh` to the npm host. So the shared files are copied beside the dashboard, as deep as they lie there, with
+ * Fresh's import map as `deno.json`: a Fresh project as `deno create` makes one, in which Fresh's own commands work.
  */
-const staged = new URL("dashboard-fresh/", root);
+const staged = new URL("../dashboard-fresh/", DASHBOARD);
 const SHARED = ["routes", "islands", "components", "lib", "static", "hosts/fresh"];
-const CONFIG = "hosts/fresh/vite.config.ts";
 /** Milliseconds that JSR has to answer. */
 const PATIENCE = 5000;
 
@@ -30,8 +29,6 @@ async function unreachable(): Promise<string | undefined> {
     return (error as Error).message;
   }
 }
-
-const path = (url: URL) => decodeURIComponent(url.pathname);
 
 /** Copies a folder's files over those of another; what is gone from it goes there, too. */
 async function copy(from: URL, to: URL): Promise<void> {
@@ -50,18 +47,23 @@ async function deno(...args: string[]): Promise<void> {
   if (!success) Deno.exit(code);
 }
 
-if (await unreachable() !== undefined) {
+const why = await unreachable();
+if (why !== undefined) {
   console.error(
-    "JSR (jsr.io), where Fresh is published, cannot be reached from here: `deno task dashboard` shows the same page without it.",
+    `JSR, where Fresh is published, cannot be reached from here (${why}): ` +
+      "`deno task dashboard` shows the same page without it.",
   );
   Deno.exit(1);
 }
 await install();
-await workersInStatic();
-for (const folder of SHARED) await copy(new URL(`${folder}/`, dashboard), new URL(`${folder}/`, staged));
-await Deno.copyFile(new URL("deno.fresh.json", dashboard), new URL("deno.json", staged));
+await temporarily(async (folder) => {
+  await buildWorkers(folder);
+  await workersInStatic(folder);
+});
+for (const folder of SHARED) await copy(new URL(`${folder}/`, DASHBOARD), new URL(`${folder}/`, staged));
+await Deno.copyFile(new URL("deno.fresh.json", DASHBOARD), new URL("deno.json", staged));
 await deno("install");
-await deno("run", "-A", "npm:vite", "build", "--config", CONFIG);
+await deno("task", "build");
 if (!Deno.args.includes("--build")) {
   await deno("serve", "-A", "--host", "127.0.0.1", "--port", "8000", "_fresh/server.js");
 }

@@ -12,11 +12,18 @@ export async function buildWorkers(folder: URL): Promise<void> {
   await Promise.all(["pci", "mmio"].map((transport) => run(args, { DENO_CONDITIONS: transport })));
 }
 
-/** Puts them beside the page's other static files, where Fresh looks for them. */
-export async function workersInStatic(): Promise<void> {
-  const folder = new URL("static/", DASHBOARD);
-  for await (const { name } of Deno.readDir(folder)) {
-    if (/^worker-.*\.js$/.test(name)) await Deno.remove(new URL(name, folder));
+/** Copies them beside the page's other static files, where Fresh looks for them. Each is whole at any time. */
+export async function workersInStatic(folder: URL): Promise<void> {
+  const to = new URL("static/", DASHBOARD);
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  for (const name of names) {
+    const copy = new URL(`.${crypto.randomUUID()}`, folder);
+    await Deno.copyFile(new URL(name, folder), copy);
+    await Deno.rename(copy, new URL(name, to));
   }
-  await buildWorkers(folder);
+  for await (const { name } of Deno.readDir(to)) {
+    if (/^worker-.*\.js$/.test(name) && !names.includes(name)) {
+      await Deno.remove(new URL(name, to)).catch(() => {});
+    }
+  }
 }

@@ -29,7 +29,9 @@ export function restFirst(
       loaded = true;
       for (const request of waiting.splice(0)) serve(request);
     } catch (error) {
-      const why = `the rest of the kernel cannot be loaded: ${error instanceof Error ? error.message : error}`;
+      const why = `the rest of the kernel cannot be loaded: ${
+        error instanceof Error ? error.message : error
+      }`;
       for (const { id } of waiting.splice(0)) post({ id, error: why });
     }
   };
