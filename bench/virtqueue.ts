@@ -15,7 +15,12 @@ const CYCLES = 500_000;
 const RUNS = 9;
 
 /** Median ns a cycle. `fresh`: a new token each time; otherwise its caller uses it again. `driverOnly`: no device. */
-function measure(ring: string, kind: string, size: number, fresh: boolean): { ns: number; bytes: number } {
+export function measure(
+  ring: string,
+  kind: string,
+  size: number,
+  fresh: boolean,
+): { ns: number; bytes: number } {
   const features = F.VERSION_1 | F.INDIRECT_DESC | (ring === "packed" ? F.RING_PACKED : 0n);
   const pair = makePair(size, features, 16 << 20);
   const { vq, device, alloc } = pair;

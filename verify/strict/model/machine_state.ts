@@ -92,6 +92,12 @@ export class MachineState implements MachineModel, RingWorld {
   place(): Place {
     return this.deviceActs || this.platform === "trace" ? [] : placeOf(capture());
   }
+  placeNow(): () => Place {
+    if (this.deviceActs || this.platform === "trace") return () => [];
+    const stack = capture();
+    let place: Place | undefined;
+    return () => place ??= placeOf(stack);
+  }
   placeOf(address: number): Place {
     return placeOf(this.stacks.get(address));
   }

@@ -87,10 +87,17 @@ export class PackedRing extends RingState {
           if (c.number < chain.number) descriptors += c.descriptors.length;
         }
       }
+      for (let i = 0; i < descriptors; i++) this.owners[(this.usedCount + i) % this.size] = undefined;
       this.usedCount += descriptors;
       this.finish(id, this.world.u32(at + PackedDesc.LEN));
     }
   }
+
+  /**
+   * Descriptors come back in ring order, whichever chain was used: the device may use chains in any order, and writes
+   * what it used over descriptors that it has read (virtio 1.4, 2.8.22).
+   */
+  protected override freeDescriptors(): void {}
 
   /** The wrap counter at a count of descriptors (virtio 1.4, 2.8.1): 1 in the first lap. */
   private wrap(count: number): number {
@@ -126,7 +133,8 @@ export class PackedRing extends RingState {
       }
       const owner = this.owners[index];
       if (owner !== undefined) {
-        fault("overrun", `descriptor ${index} belongs to buffer ${owner.id}, which is in flight`);
+        const held = this.descriptorsInFlight;
+        fault("overrun", `descriptor ${index} is the device's, which holds ${held} of ${size}`);
       }
       if ((flags & ~KNOWN_FLAGS) !== 0) fault("flags", `flags are 0x${flags.toString(16)}`);
       descriptors.push(index);
@@ -160,17 +168,13 @@ export class PackedRing extends RingState {
     this.starts.delete(this.published - REMEMBERED);
     this.availCount = count;
     const number = this.published++;
-    const place = world.place();
+    const place = world.placeNow();
     const chain: Chain = {
-      id,
-      position,
-      descriptors,
-      segments,
-      table,
-      faults,
+      ...{ id, position, descriptors, segments, table, faults, number },
       publishedAt: world.time,
-      number,
-      place,
+      get place() {
+        return place();
+      },
     };
     this.take(chain);
     this.events.published(chain);

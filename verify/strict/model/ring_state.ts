@@ -10,7 +10,8 @@ export interface RingWorld {
   u32(address: number): number;
   u64(address: number): number;
   isRam(address: number, length: number): boolean;
-  place(): Place;
+  /** Where the driver is now; asked for when somebody wants to know. */
+  placeNow(): () => Place;
 }
 /** What a ring tells. */
 export interface RingEvents {
@@ -110,7 +111,7 @@ export abstract class RingState implements RingModel {
   }
   protected give(chain: Chain): void {
     if (this.inFlight.get(chain.id) === chain) this.inFlight.delete(chain.id);
-    for (const d of chain.descriptors) if (this.owners[d] === chain) this.owners[d] = undefined;
+    this.freeDescriptors(chain);
     for (const h of this.holdings.get(chain) ?? []) {
       for (let page = Math.floor(h.base / PAGE_BITS); page * PAGE_BITS < h.base + h.length; page++) {
         const set = this.pages.get(page);
@@ -119,6 +120,10 @@ export abstract class RingState implements RingModel {
       }
     }
     this.holdings.delete(chain);
+  }
+  /** A chain came back: its descriptors are the driver's again. */
+  protected freeDescriptors(chain: Chain): void {
+    for (const d of chain.descriptors) if (this.owners[d] === chain) this.owners[d] = undefined;
   }
   /** The device used a chain, or with IN_ORDER all up to it (virtio 1.4, 2.7.14, 2.8.22). */
   protected finish(id: number, written: number): void {

@@ -122,6 +122,7 @@ export class SplitRing extends RingState {
       }, which is in flight`;
       faults.push({ kind: "shared", descriptor: this.addressOf("descriptor", shared), text });
     }
+    const place = world.placeNow();
     const chain: Chain = {
       id: head,
       position,
@@ -131,7 +132,9 @@ export class SplitRing extends RingState {
       faults,
       publishedAt: world.time,
       number: this.published++,
-      place: world.place(),
+      get place() {
+        return place();
+      },
     };
     this.take(chain);
     this.events.published(chain);
