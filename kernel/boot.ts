@@ -8,6 +8,7 @@ import { type Drivers, initDrivers } from "../drivers/mod.ts";
 import { DeviceAlloc } from "../mm/device_alloc.ts";
 import { DeviceHeap } from "../mm/device_heap.ts";
 import { FrameAlloc } from "../mm/physicalmem.ts";
+import { VERSION } from "../spec/version.ts";
 import { APPS } from "./apps/mod.ts";
 import { Console } from "./console.ts";
 import { Env } from "./env.ts";
@@ -19,8 +20,6 @@ import { COM1_IRQ, SerialPort } from "./serial.ts";
 
 /** Hermit's careful offset: a quarter of the kernel's half of the address space. */
 export const CAREFUL_OFFSET = 2 ** 45;
-/** Version of the kernel that the log names. */
-export const VERSION = "0.1.0";
 
 /** How long an application waits for the network's addresses, in nanoseconds of machine time. */
 const DHCP_PATIENCE = 10e9;

@@ -7,6 +7,7 @@ export { type EventFilter } from "./filter.ts";
 export { type EventKind, KINDS, type Step, STEPS } from "./kinds.ts";
 export { PAGE } from "./memory.ts";
 export { readLine, TraceFileError } from "./read_lines.ts";
+export { readTrace, type TraceGaps } from "./read_trace.ts";
 export { DEFAULT_LIMIT, Recorder } from "./recorder.ts";
 export * from "./state.ts";
 export { Moment, NotRecordedError, Timeline } from "./timeline.ts";
