@@ -5,6 +5,7 @@ import { type QemuHost, QemuPlatform } from "../../devices/qemu/mod.ts";
 import { boot, type Kernel } from "../../kernel/mod.ts";
 import { ONCE } from "./once.ts";
 import { CAREFUL } from "./simulated.ts";
+import { STRICT, StrictTest } from "./strict.ts";
 
 function installed(): boolean {
   try {
@@ -41,12 +42,21 @@ export async function onQemu(
   c0.send("\x04");
   c0.end();
   const desc = parseDescription(words.trim().split(/\s+/));
-  const platform = await QemuPlatform.start(desc, { chardevs: new Map([["c0", c0]]), ...host });
+  const strict = STRICT ? new StrictTest("qemu") : undefined;
+  const trace = strict?.trace(host.trace) ?? host.trace;
+  const chardevs = new Map([["c0", c0]]);
+  const platform = await QemuPlatform.start(desc, {
+    chardevs,
+    ...host,
+    ...trace === undefined ? {} : { trace },
+  });
+  strict?.watches(platform);
   try {
-    const kernel = boot(platform, {
-      careful: CAREFUL,
-      ...platform.mapped ? {} : { deviceMemory: (base, bytes) => platform.deviceMemory(base, bytes.length)! },
-    });
+    const memory = platform.mapped ? {} : {
+      deviceMemory: (base: number, bytes: Uint8Array<ArrayBufferLike>) =>
+        platform.deviceMemory(base, bytes.length)!,
+    };
+    const kernel = boot(platform, { careful: CAREFUL, ...memory, ...strict?.boot(memory) });
     const code = await kernel.run();
     return { code, output: c0.text(), kernel, failure: await platform.explain() };
   } finally {
