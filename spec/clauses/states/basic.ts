@@ -125,7 +125,10 @@ export const basic: States = {
     ),
     2: device(
       "virtio/device.ts",
-      test(T.PCI_MODEL, "queue reset: the queue is back at its start and can be enabled again"),
+      test(
+        T.BASIC,
+        "a queue reset takes size and position back; then the queue is enabled elsewhere, with another size",
+      ),
     ),
   },
   [`drivernormative:${BF} / Virtqueues / Virtqueue Reset / Virtqueue Reset`]: {
@@ -135,7 +138,10 @@ export const basic: States = {
   [`devicenormative:${BF} / Virtqueues / Virtqueue Reset / Virtqueue Re-enable`]: {
     1: device(
       "virtio/device.ts",
-      test(T.BASIC, "after a queue reset the queue is enabled elsewhere, with another size"),
+      test(
+        T.BASIC,
+        "a queue reset takes size and position back; then the queue is enabled elsewhere, with another size",
+      ),
     ),
   },
   [`drivernormative:${BF} / Virtqueues / Virtqueue Reset / Virtqueue Re-enable`]: {

@@ -119,21 +119,28 @@ onceTest("any closed subset of an offer is accepted, and again after a reset", (
   }));
 });
 
-onceTest("after a queue reset the queue is enabled elsewhere, with another size", () => {
-  const r = new Rig(["virtio-rng-pci"]).enable().negotiate(0, 0x101).queue(0, 0x1000, 8);
-  r.status = 15;
-  r.setCommon(0x3a, 2, 1);
-  r.queue(0, 0x8000, 2);
-  assertEquals(r.common(0x18, 2), 2);
-  r.desc(0x8000, 0x2_0000, 5, 2, 0);
-  for (let i = 0; i < 3; i++) {
-    r.avail(0x8000, 0, i, 2);
+onceTest(
+  "a queue reset takes size and position back; then the queue is enabled elsewhere, with another size",
+  () => {
+    const r = new Rig(["virtio-rng-pci"]).enable().negotiate(0, 0x101).queue(0, 0x1000, 4);
+    r.status = 15;
+    r.desc(0x1000, 0x2_0000, 5, 2, 0);
+    r.avail(0x1000, 0, 0, 4);
     r.notify(0);
-  }
-  // Entry 2 lies over entry 0 in a ring of two.
-  assertEquals([r.dram.getUint16(0xa002, true), r.dram.getUint32(0xa008, true)], [3, 5]);
-  assertEquals(r.dram.getUint32(0xa004 + 8 * 2, true), 0, "nothing behind the second entry");
-});
+    assertEquals([r.used(0x1000).length, r.common(0x18, 2)], [1, 4]);
+    r.setCommon(0x3a, 2, 1);
+    assertEquals(r.common(0x18, 2), 8, "QEMU's size of this queue");
+    r.queue(0, 0x8000, 2);
+    assertEquals(r.common(0x18, 2), 2);
+    r.desc(0x8000, 0x2_0000, 5, 2, 0);
+    for (let i = 0; i < 3; i++) {
+      r.avail(0x8000, 0, i, 2);
+      r.notify(0);
+      assertEquals(r.dram.getUint16(0xa002, true), i + 1, "used.idx starts at 0");
+    }
+    assertEquals(r.dram.getUint32(0xa004 + 8 * 2, true), 0, "nothing behind the second entry");
+  },
+);
 
 onceTest("an address set by command changes the configuration and not its generation, as in QEMU", () => {
   const r = new NetRig().start(1 << 23);
