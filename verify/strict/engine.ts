@@ -38,6 +38,8 @@ export interface StrictOptions {
   /** The machine's memory; not for a recorded run. */
   readonly memory?: GuestBytes;
   readonly onReport?: (report: Report) => void;
+  /** Where each report goes as an event, so that it stands in the recording behind what broke the rule. */
+  readonly sink?: TraceSink;
 }
 
 /**
@@ -116,7 +118,13 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
         }
         return;
       case "irq_line":
-        return this.watchers.tell("line", this.machine.deviceNamed(event.dev), event.line, event.level);
+        return this.watchers.tell(
+          "line",
+          this.machine.deviceNamed(event.dev),
+          event.line,
+          event.level,
+          event.dev,
+        );
       case "msi":
         return this.watchers.tell("message", this.machine.deviceNamed(event.dev), event.addr, event.data);
       case "interrupt":
@@ -187,7 +195,19 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
   private check(): void {
     if (this.stopped !== undefined) throw this.stopped;
   }
+  private record(report: Report): void {
+    const { sink } = this.options;
+    if (!sink?.on) return;
+    const { rule, level, found, device, queue } = report;
+    sink.emit({
+      ...{ ev: "rule", rule, level, found, report: JSON.stringify(report) },
+      ...device === undefined ? {} : { dev: device },
+      ...queue === undefined ? {} : { queue },
+    });
+    this.machine.event++;
+  }
   private onReport(report: Report): void {
+    this.record(report);
     this.options.onReport?.(report);
     if (this.options.mode !== "stop" || report.level !== "violation") return;
     this.stopped ??= new StrictStop(report);

@@ -98,8 +98,11 @@ export interface Watcher {
 
   /** A vector reached the CPU. */
   interrupt?(vector: number): void;
-  /** A device changed its line (INTx, or the line of a virtio-mmio slot). */
-  line?(device: DeviceModel | undefined, line: number, level: boolean): void;
+  /**
+   * A line of the interrupt controllers changed. `device`: the virtio device, where the line is its own. `source`: the
+   * name that the trace gives; undefined for lines of PCI, which several functions share.
+   */
+  line?(device: DeviceModel | undefined, line: number, level: boolean, source: string | undefined): void;
   /** A device sent a message. */
   message?(device: DeviceModel | undefined, address: number, data: number): void;
 

@@ -156,4 +156,6 @@ const READS: Readonly<Record<string, Handler>> = {
   queue_msix_vector: (d, v) => void (selected(d).vector = v),
   config_msix_vector: (d, v) => void (d.configVector = v),
   device_id: (d, v) => void (d.virtioId = v),
+  // Version 1 is the legacy interface (virtio 1.4, 4.2.4).
+  version: (d, v) => void (d.legacy ||= v === 1),
 };

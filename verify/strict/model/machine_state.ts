@@ -29,6 +29,8 @@ export class MachineState implements MachineModel, RingWorld {
   private readonly map: AddressMap;
   /** Names of devices by where they are, from the trace's `device` records. */
   private readonly names = new Map<string, string>();
+  /** Addresses of virtio-mmio slots by the names of their buses: `virtio-mmio-bus.3`. */
+  private readonly slotNames = new Map<string, string>();
   private readonly stacks = new Map<number, Error>();
 
   constructor(
@@ -116,6 +118,8 @@ export class MachineState implements MachineModel, RingWorld {
   named(place: string, name: string): void {
     const address = /0x[0-9a-f]+/.exec(place)?.[0] ?? place;
     this.names.set(address, name);
+    const bus = /^virtio-mmio-bus\.\d+/.exec(place)?.[0];
+    if (bus !== undefined) this.slotNames.set(bus, address);
   }
   target(address: number, ports: boolean): Target | undefined {
     return this.map.find(address, ports);
@@ -125,7 +129,9 @@ export class MachineState implements MachineModel, RingWorld {
   }
   /** A device by its name in trace records; slots are named after their bus there. */
   deviceNamed(name: string | undefined): DeviceState | undefined {
-    return name === undefined ? undefined : this.devices.find((d) => d.name === name);
+    if (name === undefined) return undefined;
+    const slot = this.slotNames.get(name);
+    return this.devices.find((d) => slot === undefined ? d.name === name : d.place === slot);
   }
   addFunction(bdf: string, name: string, config: Uint8Array, mask: Uint8Array): void {
     const fn = new PciFunctionState(bdf, name, config, mask);
