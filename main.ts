@@ -66,8 +66,9 @@ async function run(options: Options): Promise<number> {
   let platform: Platform & Partial<Pick<QemuPlatform, "close" | "explain" | "deviceMemory">> | undefined;
   try {
     attachment = await attach(options);
-    strict = await openStrict(options);
-    const { trace, tells, json } = openTraces(options, closers, attachment?.recorder, strict?.strict);
+    const { told, json } = openTraces(options, closers, attachment?.recorder);
+    strict = await openStrict(options, told);
+    const trace = strict === undefined ? told : tee([told, strict.strict]);
     let close = () => {};
     const host = openChardevs(desc, (status) => {
       close();
@@ -85,7 +86,7 @@ async function run(options: Options): Promise<number> {
     const onDeviceAlloc = (made: DeviceAlloc) => void (owners.alloc = made);
     const deviceMemory = (base: number, bytes: Uint8Array<ArrayBufferLike>) => {
       const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
-      return tells ? new TracedDeviceMemory(memory, trace, owners.at) : memory;
+      return told.on ? new TracedDeviceMemory(memory, told, owners.at) : memory;
     };
     const kernel = boot(platform, {
       app,
@@ -94,7 +95,7 @@ async function run(options: Options): Promise<number> {
       ...strict === undefined ? { deviceMemory, onDeviceAlloc } : strict.boot(deviceMemory, onDeviceAlloc),
       pageTableMemory: (base, bytes) => {
         const memory = new RamDeviceMemory(base, bytes);
-        return tells ? tracedPageTables(memory, trace) : memory;
+        return told.on ? tracedPageTables(memory, told) : memory;
       },
     });
     const code = await kernel.run(attachment?.turn.bind(attachment));
@@ -151,11 +152,15 @@ async function startPlatform(
 }
 
 /** The rules that are watched, if they are; they are loaded only then. */
-async function openStrict({ strict, platform }: Options): Promise<StrictSession | undefined> {
+async function openStrict(
+  { strict, platform }: Options,
+  sink: TraceSink,
+): Promise<StrictSession | undefined> {
   if (strict === undefined) return undefined;
   const { StrictSession } = await import("./cli/strict.ts");
   const root = new URL("./", import.meta.url);
   return new StrictSession(strict, platform, {
+    sink,
     complain: (text) => writeAll(Deno.stderr, new TextEncoder().encode(text)),
     color: Deno.stderr.isTerminal() && !Deno.noColor,
     source(file) {
@@ -175,11 +180,8 @@ async function openStrict({ strict, platform }: Options): Promise<StrictSession 
   });
 }
 
-/**
- * The sinks that were asked for. A real QEMU writes its own log. `tells`: somebody wants to know each byte that the driver
- * writes; strict rules look for themselves.
- */
-function openTraces(options: Options, closers: (() => void)[], recorder?: TraceSink, strict?: TraceSink) {
+/** The sinks that were asked for; strict rules are not among them. A real QEMU writes its own log. */
+function openTraces(options: Options, closers: (() => void)[], recorder?: TraceSink) {
   const { desc, traceFile, platform } = options;
   const sinks: TraceSink[] = recorder === undefined ? [] : [recorder];
   let json: JsonLinesTrace | undefined;
@@ -203,9 +205,7 @@ function openTraces(options: Options, closers: (() => void)[], recorder?: TraceS
       }),
     );
   }
-  const tells = sinks.length > 0;
-  if (strict !== undefined) sinks.push(strict);
-  return { trace: tee(sinks), tells, json };
+  return { told: tee(sinks), json };
 }
 
 function closeAll(closers: (() => void)[]): void {

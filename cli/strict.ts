@@ -1,5 +1,6 @@
 /** `--strict`: rules of the specification are watched while the machine runs. */
 import type { Platform } from "../arch/platform.ts";
+import type { TraceSink } from "../spec/trace.ts";
 import {
   type Format,
   formatOf,
@@ -26,6 +27,8 @@ export interface StrictRequest {
 
 /** What it needs of the host. */
 export interface StrictHost {
+  /** Where reports go as events. */
+  readonly sink: TraceSink;
   /** To standard error. */
   complain(text: string): void;
   readonly color: boolean;
@@ -45,6 +48,7 @@ export class StrictSession {
       mode: request.mode,
       platform,
       memory: new LiveMemory(() => this.platform?.ram ?? []),
+      sink: host.sink,
       onReport: (report) => this.show(report),
     });
   }

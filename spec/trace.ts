@@ -57,7 +57,20 @@ export type TraceEvent =
   /** A PCI function at power on: its 256 bytes of configuration, and a 1 for each bit that software may write. */
   | { ev: "pci_function"; bdf: string; dev: string; hex: string; mask: string }
   /** An event under QEMU's own name (`virtqueue_pop`, `virtio_notify`, ...) with QEMU's arguments. */
-  | { ev: "qemu"; name: string; text: string };
+  | { ev: "qemu"; name: string; text: string }
+  /**
+   * A rule of the specification was broken during the event before this one: what was found, and the whole report as JSON
+   * (`verify/strict/report.ts`).
+   */
+  | {
+    ev: "rule";
+    rule: string;
+    level: "violation" | "warning" | "note";
+    found: string;
+    report: string;
+    dev?: string;
+    queue?: number;
+  };
 
 /** Where records go. Callers test `on` before they build a record, so that a machine without trace pays one branch. */
 export interface TraceSink {

@@ -175,6 +175,7 @@ export const STEP_NAMES: readonly { readonly step: Step; readonly label: string;
   { step: "interrupt", label: "Interrupt", help: "the next interrupt that the CPU takes" },
   { step: "task", label: "Task switch", help: "the next time another task runs" },
   { step: "frame", label: "Frame", help: "the next Ethernet frame, in or out" },
+  { step: "rule", label: "Broken rule", help: "the next rule of the specification that is broken" },
   { step: "console", label: "Console", help: "the next input or output of a console" },
 ];
 
@@ -196,6 +197,7 @@ export function filterText(f: EventFilter): string {
   if (f.dev !== undefined && f.dev !== "") parts.push(`of ${f.dev}`);
   if (f.reg !== undefined && f.reg !== "") parts.push(`register ${f.reg}`);
   if (f.queue !== undefined) parts.push(`queue ${f.queue}`);
+  if (f.rule !== undefined && f.rule !== "") parts.push(`rule ${f.rule}`);
   if (f.value !== undefined) parts.push(`value ${hex(f.value)}`);
   return parts.join(" ");
 }
@@ -229,4 +231,5 @@ export const KIND_LABELS: Readonly<Record<EventKind, string>> = {
   device: "device",
   pci_function: "PCI function",
   qemu: "QEMU's trace event",
+  rule: "rule broken",
 };

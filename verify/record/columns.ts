@@ -1,5 +1,5 @@
 import type { TraceEvent } from "../../spec/trace.ts";
-import { KIND, KINDS } from "./kinds.ts";
+import { KIND, KINDS, LEVELS } from "./kinds.ts";
 
 /** Events in a chunk; a key frame stands before each. */
 export const CHUNK = 4096;
@@ -133,6 +133,14 @@ export class Chunk {
         break;
       case "stuck":
         break;
+      case "rule":
+        this.s1[i] = strings.id(e.dev);
+        this.s2[i] = strings.id(e.rule);
+        this.a[i] = e.queue ?? -1;
+        this.v[i] = LEVELS.indexOf(e.level);
+        // JSON has no line feed of its own.
+        this.putText(`${e.report}\n${e.found}`);
+        break;
       case "task_switch":
         this.putText(e.task);
         break;
@@ -218,6 +226,17 @@ export class Chunk {
         return { ev, vector: a };
       case "stuck":
         return { ev };
+      case "rule": {
+        const [report, found] = this.two(i);
+        return known({
+          rule: s2!,
+          level: LEVELS[v],
+          found,
+          report,
+          dev: s1,
+          queue: a < 0 ? undefined : a,
+        });
+      }
       case "idle":
         return known({ until: a < 0 ? undefined : a });
       case "task_switch":

@@ -15,6 +15,8 @@ export interface EventFilter {
   readonly reg?: string;
   readonly queue?: number;
   readonly value?: number;
+  /** Part of the id of a broken rule, or of one of its clauses. */
+  readonly rule?: string;
 }
 
 /** Memory areas that are rings: `virtio-rng at 00:03.0 queue 0 desc`, `virtio-rng-pci.0 queue 0 used`. */
@@ -50,7 +52,9 @@ export function compile(filter: EventFilter, strings: Strings): Match {
       if (!HAS_ADDRESS.includes(kind)) wanted[k] = 0;
     });
   }
-  if (queue !== undefined) only(wanted, ["notify"]);
+  if (queue !== undefined) only(wanted, ["notify", "rule"]);
+  const rule = filter.rule;
+  if (rule !== undefined && rule !== "") only(wanted, ["rule"]);
   const dev = named(strings, filter.dev), reg = named(strings, filter.reg);
   const ring = filter.step === "ring" ? tested(strings, (text) => RING.test(text)) : undefined;
   return (c, i) => {
@@ -66,8 +70,15 @@ export function compile(filter: EventFilter, strings: Strings): Match {
     if (queue !== undefined && c.a[i] !== queue) return false;
     if (dev !== undefined && !dev(c.s1[i])) return false;
     if (reg !== undefined && !reg(c.s2[i])) return false;
+    if (rule !== undefined && rule !== "" && !names(c, i, rule)) return false;
     return ring === undefined || ring(c.s1[i]);
   };
+}
+
+/** Whether a report is of the rule, or of a rule for the clause. */
+function names(c: Chunk, i: number, part: string): boolean {
+  const { rule, clauses } = JSON.parse(c.two(i)[0]) as { rule: string; clauses: readonly string[] };
+  return [rule, ...clauses].some((text) => text.includes(part));
 }
 
 function only(wanted: Uint8Array, kinds: readonly EventKind[]): void {

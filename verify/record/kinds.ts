@@ -31,7 +31,11 @@ export const KINDS: readonly EventKind[] = [
   "device",
   "pci_function",
   "qemu",
+  "rule",
 ];
+
+/** How grave a broken rule is; the position is its number in a recording. */
+export const LEVELS = ["violation", "warning", "note"] as const;
 
 /** Number of a kind. */
 export const KIND: Readonly<Record<EventKind, number>> = Object.fromEntries(
@@ -48,6 +52,7 @@ export const STEPS = {
   task: ["task_switch"],
   frame: ["frame_in", "frame_out"],
   console: ["input", "output"],
+  rule: ["rule"],
   paging: ["page_table_write", "page_table_root"],
 } as const satisfies Record<string, readonly EventKind[]>;
 

@@ -10,4 +10,4 @@ export { readLine, TraceFileError } from "./read_lines.ts";
 export { readTrace, type TraceGaps } from "./read_trace.ts";
 export { DEFAULT_LIMIT, Recorder } from "./recorder.ts";
 export * from "./state.ts";
-export { Moment, NotRecordedError, Timeline } from "./timeline.ts";
+export { finish, Moment, NotRecordedError, Timeline } from "./timeline.ts";

@@ -38,6 +38,14 @@ export class Moment {
   }
 }
 
+/** Does work that can be done in pieces at once. */
+export function finish<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value as T;
+  }
+}
+
 /** Looks into a recording: events by number, searches, and the state at any of them. The recording may go on growing. */
 export class Timeline {
   constructor(readonly recorder: Recorder) {}
@@ -81,13 +89,21 @@ export class Timeline {
     from: number,
     direction: 1 | -1 = 1,
   ): number | undefined {
+    return finish(this.finding(filters, from, direction));
+  }
+  /** {@link find} in pieces: yields after each chunk, so that something else can have its turn. */
+  *finding(
+    filters: readonly EventFilter[] | EventFilter,
+    from: number,
+    direction: 1 | -1 = 1,
+  ): Generator<void, number | undefined> {
     const match = this.matcher(filters);
-    const { chunks, droppedChunks } = this.recorder;
-    let at = direction > 0 ? Math.max(from, this.first) : Math.min(from, this.length - 1);
-    while (at >= this.first && at < this.length) {
-      const k = Math.floor(at / CHUNK) - droppedChunks;
-      const c = chunks[k];
-      const base = (k + droppedChunks) * CHUNK;
+    let at = direction > 0 ? from : Math.min(from, this.length - 1);
+    for (;;) {
+      // The recording may have lost its oldest chunks meanwhile, and grown.
+      if (direction > 0) at = Math.max(at, this.first);
+      if (at < this.first || at >= this.length) return undefined;
+      const { c, base } = this.chunkOf(at);
       if (direction > 0) {
         for (let i = at - base; i < c.length; i++) if (match(c, i)) return base + i;
         at = base + CHUNK;
@@ -95,8 +111,8 @@ export class Timeline {
         for (let i = at - base; i >= 0; i--) if (match(c, i)) return base + i;
         at = base - 1;
       }
+      yield;
     }
-    return undefined;
   }
   /** Numbers of all events in [from, to) that one of the filters means; at most `most`, the first ones. */
   matches(
@@ -105,19 +121,27 @@ export class Timeline {
     to = this.length,
     most = Infinity,
   ): number[] {
+    return finish(this.matching(filters, from, to, most));
+  }
+  /** {@link matches} in pieces: yields after each chunk. */
+  *matching(
+    filters: readonly EventFilter[] | EventFilter,
+    from = this.first,
+    to = this.length,
+    most = Infinity,
+  ): Generator<void, number[]> {
     const match = this.matcher(filters);
-    const { chunks, droppedChunks } = this.recorder;
     const found: number[] = [];
     for (let at = Math.max(from, this.first); at < Math.min(to, this.length);) {
-      const k = Math.floor(at / CHUNK) - droppedChunks;
-      const c = chunks[k], base = (k + droppedChunks) * CHUNK;
+      const { c, base } = this.chunkOf(at);
       const end = Math.min(c.length, to - base);
       for (let i = at - base; i < end; i++) {
         if (!match(c, i)) continue;
         found.push(base + i);
         if (found.length >= most) return found;
       }
-      at = base + CHUNK;
+      yield;
+      at = Math.max(base + CHUNK, this.first);
     }
     return found;
   }
@@ -167,12 +191,17 @@ export class Timeline {
     return new Moment(live.state(length - 1, t), (number) => memory.live.get(number), pages);
   }
 
+  /** The chunk of an event that is kept, and the number of its first. */
+  private chunkOf(at: number): { c: Chunk; base: number } {
+    const { chunks, droppedChunks } = this.recorder;
+    const k = Math.floor(at / CHUNK);
+    return { c: chunks[k - droppedChunks], base: k * CHUNK };
+  }
   private find_(at: number): [Chunk, number] {
     if (!(at >= this.first && at < this.length)) {
       throw new NotRecordedError(`no event ${at}: there are ${this.first} to ${this.length - 1}`);
     }
-    const { chunks, droppedChunks } = this.recorder;
-    return [chunks[Math.floor(at / CHUNK) - droppedChunks], at % CHUNK];
+    return [this.chunkOf(at).c, at % CHUNK];
   }
   private matcher(filters: readonly EventFilter[] | EventFilter): Match {
     const list = (Array.isArray(filters) ? filters : [filters]) as readonly EventFilter[];

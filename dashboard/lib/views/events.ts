@@ -96,6 +96,8 @@ export function eventLine(e: TraceEvent): EventLine {
       };
     case "interrupt":
       return { actor: "cpu", what: "takes interrupt", text: `vector ${e.vector} (${hex(e.vector)})` };
+    case "rule":
+      return { actor: "cpu", what: `breaks a rule (${e.level})`, text: `${e.rule}: ${e.found}` };
     case "stuck":
       return { actor: "cpu", what: "is stuck", text: "nothing can wake it" };
     case "idle":

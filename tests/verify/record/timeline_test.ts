@@ -38,6 +38,17 @@ const SAMPLES: TraceEvent[] = [
   { ev: "idle" },
   { ev: "idle", until: 1500 },
   { ev: "stuck" },
+  {
+    ...{
+      ev: "rule",
+      rule: "status-order",
+      level: "violation",
+      found: "status 4\nbefore 1",
+      dev: "virtio-rng-pci.0",
+    },
+    report: JSON.stringify({ rule: "status-order", clauses: ["drivernormative:A#1"] }),
+    queue: 0,
+  },
   { ev: "task_switch", task: "shell" },
   { ev: "task_wait", task: "shell", on: "input on virtio-console" },
   { ev: "task_end", task: "shell", how: "finished" },
