@@ -30,11 +30,14 @@ export interface DriverFeatures {
   readonly optional: bigint;
 }
 
-/** The ring features that every driver takes where they are offered (virtio 1.4, 6). */
+/**
+ * The features of rings and of the platform that every driver takes where they are offered (virtio 1.4, 6).
+ * ACCESS_PLATFORM: no machine has an IOMMU, so devices are given the same addresses with it as without.
+ */
 export function ringFeatures(ctx: DriverContext): bigint {
   const packed = ctx.vqKind === "split" ? 0n : F.RING_PACKED;
   return packed | F.EVENT_IDX | F.INDIRECT_DESC | F.IN_ORDER | F.NOTIFICATION_DATA | F.ORDER_PLATFORM |
-    F.RING_RESET;
+    F.ACCESS_PLATFORM | F.RING_RESET;
 }
 
 /** Features every driver must have. */
