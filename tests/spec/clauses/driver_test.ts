@@ -7,6 +7,7 @@ import * as pci from "../../../drivers/virtio/transport/pci.ts";
 import { Cable, card, frame } from "../../drivers/net/_cards.ts";
 import { FakePlatform, testContext } from "../../drivers/support/fake_platform.ts";
 import { FakeVirtio, fakeVirtioFunction } from "../../drivers/support/fake_virtio.ts";
+import { RealMachine } from "../../drivers/support/real_machine.ts";
 import { HostileRing } from "../../drivers/support/hostile.ts";
 import { onceTest } from "../../support/once.ts";
 
@@ -88,5 +89,16 @@ onceTest("hdr_len of a received frame is not believed, and flags that nobody kno
     ring.use(buffer.id, 12 + 64);
     const got = driver.receive()!;
     assertEquals([got.bytes, got.checksumValid], [frame(64), false]);
+  }
+});
+
+onceTest("a device that insists on ACCESS_PLATFORM is driven: the bit is taken where it is offered", () => {
+  for (const more of ["", ",packed=on"]) {
+    const m = new RealMachine("q35", [`virtio-rng-pci,disable-legacy=on,iommu_platform=on${more}`]);
+    const rng = VirtioRngDriver.initDev(m.map(4), m.ctx);
+    assertEquals(rng.device.features >> 32n & 3n, 3n);
+    let have = 0;
+    m.until(() => (have += rng.read(new Uint8Array(64))) >= 64);
+    rng.shutdown();
   }
 });
