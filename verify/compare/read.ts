@@ -3,6 +3,7 @@ import { type Line, linesOf } from "./lines.ts";
 import { goldenSide, parseGolden } from "./read_golden.ts";
 import { JsonReader } from "./read_json.ts";
 import { QemuLogReader } from "./read_qemu.ts";
+import { type Replayed, replayOurs } from "./replay_ours.ts";
 import { Recording } from "./recording.ts";
 import { type Side, TraceInputError, type Vocabulary } from "./steps.ts";
 
@@ -13,7 +14,7 @@ const GOLDEN = /"schema"\s*:\s*"hermit-virtq-golden/;
 /** A file that was read; `golden`: what it was before it became steps. */
 export interface ReadTrace {
   readonly side: Side;
-  readonly golden?: Trace;
+  readonly golden?: { readonly trace: Trace; readonly replay: Replayed };
 }
 
 /**
@@ -156,8 +157,9 @@ async function readGolden(
       `${file}:${parts.length}: a golden trace that is not whole: ${(e as Error).message}`,
     );
   }
-  const golden = parseGolden(value, file);
-  return { golden, side: goldenSide(golden, file, vocabulary) };
+  const trace = parseGolden(value, file);
+  const replay = replayOurs(trace);
+  return { golden: { trace, replay }, side: goldenSide(trace, replay, file, vocabulary) };
 }
 
 function isJson(text: string): boolean {

@@ -1,15 +1,22 @@
 import { F } from "../../spec/mod.ts";
 import { AreaLog } from "../golden/compare.ts";
-import { type OurStep, replayTrace } from "../golden/replay.ts";
-import { fromHex, readTrace, toHex, type Trace, TraceError, type TraceStep } from "../golden/schema.ts";
+import {
+  type DriverState,
+  fromHex,
+  readTrace,
+  toHex,
+  type Trace,
+  TraceError,
+  type TraceStep,
+} from "../golden/schema.ts";
 import { Decoder } from "./decoder.ts";
 import { Recording } from "./recording.ts";
+import type { Replayed } from "./replay_ours.ts";
 import { registerName } from "./registers.ts";
 import { type Kind, type Side, TraceInputError, type Vocabulary } from "./steps.ts";
 
 const AREAS = ["desc", "driver", "device"] as const;
 const CAN: readonly Kind[] = ["write", "kick", "notify", "ring", "barrier", "used"];
-/** Bytes of a field of which one bit is enough to see that it changed. */
 const DESC_SIZE = 16, HEAD_FLAGS = 14;
 
 /**
@@ -27,46 +34,15 @@ export function parseGolden(value: unknown, file: string): Trace {
 }
 
 /** Steps of a golden trace; the numbers count its operations. */
-export function goldenSide(trace: Trace, file: string, vocabulary: Vocabulary): Side {
-  return sideOf(trace, file, vocabulary, replayTrace(trace).at);
+export function goldenSide(trace: Trace, replay: Replayed, file: string, vocabulary: Vocabulary): Side {
+  return sideOf(trace, file, vocabulary, replay.at);
 }
 
 /** Our own queue under the operations of a golden trace, in the same form. */
-export function oursOfGolden(trace: Trace, vocabulary: Vocabulary): Side {
-  const steps: TraceStep[] = [];
-  replayTrace(trace, (ours) => steps.push(ourStep(ours)));
+export function oursOfGolden(trace: Trace, { steps }: Replayed, vocabulary: Vocabulary): Side {
   const made = steps.some((s) => Object.keys(s.areas).length > 0);
-  return sideOf(
-    { ...trace, steps, size: made ? trace.size : 0 },
-    `ours of ${trace.name}`,
-    vocabulary,
-    undefined,
-  );
-}
-
-function ourStep({ step, world, areas, writes }: OurStep): TraceStep {
-  const snapshot: TraceStep["areas"] = {};
-  if (areas !== undefined) { for (const name of AREAS) snapshot[name] = toHex(areas[name]); }
-  return {
-    i: step.i,
-    op: step.op,
-    result: {},
-    config_writes: step.op.op === "create" ? world.configWrites : [],
-    notifications: world.notifications.map(({ width, value, next }) => ({
-      width,
-      value: `0x${value.toString(16)}`,
-      data: { vqn: value & 0xffff, next_idx: next, next_off: next & 0x7fff, next_wrap: next >> 15 },
-    })),
-    barriers: [...world.barriers],
-    areas: snapshot,
-    driver_state: null,
-    indirect: world.tables.flatMap((t, k) => {
-      const bytes = world.bytes(t.phys, t.length);
-      if (bytes === undefined) return [];
-      return [{ name: `table ${k}`, phys: `0x${t.phys.toString(16)}`, len: t.length, hex: toHex(bytes) }];
-    }),
-    device_writes: writes.map((w) => ({ name: w.name, off: w.off, hex: toHex(w.bytes) })),
-  };
+  const ours = { ...trace, steps: [...steps], size: made ? trace.size : 0 };
+  return sideOf(ours, `ours of ${trace.name}`, vocabulary, undefined);
 }
 
 function sideOf(

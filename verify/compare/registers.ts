@@ -43,8 +43,9 @@ export function registerName(structure: Structure, offset: number): string {
 }
 
 /** Registers that hold an address, or half of one: only the offset within a page is the same in two runs. */
-const ADDRESS = /^queue_(desc|driver|device)(_low)?$|^msix\[\d+\]\.address_lo$/;
-const ADDRESS_HIGH = /^queue_(desc|driver|device)_(hi|high)$|^msix\[\d+\]\.(address_hi|data)$/;
+const ADDRESS = /^queue_(desc|driver|device)(_low)?$/;
+/** Of these nothing is the same: the other half of an address, and whom a message goes to. */
+const ADDRESS_HIGH = /^queue_(desc|driver|device)_(hi|high)$|^msix\[\d+\]\.(address_(lo|hi)|data)$/;
 const FEATURES = /^(device|driver)_features?$/;
 const STATUS = /^(device_)?status$/;
 
@@ -112,7 +113,7 @@ const MEANING: readonly [RegExp, string, string][] = [
     "virtio 1.4, 2.7.8, 2.7.14",
   ],
   [/^used index$/, "used buffers become visible", "virtio 1.4, 2.7.8"],
-  [/^barrier$/, "what is visible to the device before what", "virtio 1.4, 2.7.13.3.1, 6"],
+  [/^barrier /, "what is visible to the device before what", "virtio 1.4, 2.7.13.3.1, 6"],
   [/^PCI$/, "PCI configuration", "PCI 3.0, 6.1"],
 ];
 

@@ -106,7 +106,12 @@ export class Rings {
       this.out.leaveOut("barriers that no queue can be told for");
       return;
     }
-    this.out.add({ device: b.owner, lane: "driver", ref: -1, line }, "barrier", `barrier ${kind}`, "barrier");
+    this.out.add(
+      { device: b.owner, lane: "driver", ref: -1, line },
+      "barrier",
+      kind,
+      `barrier ${kind.slice(kind.indexOf("/") + 1)}`,
+    );
   }
   /** The queue that barriers belong to until another one is written to. */
   attend(owner: number, queue: number): void {

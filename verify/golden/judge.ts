@@ -74,6 +74,7 @@ export const DRIFT = new Set([
 export interface OurStep {
   readonly step: TraceStep;
   readonly world: ReplayWorld;
+  readonly queue: Virtq | undefined;
   /** The areas as they are in memory; undefined: there is no queue of ours. */
   readonly areas: Areas | undefined;
   /** What the device has written to our rings. */
@@ -176,6 +177,6 @@ export abstract class JudgeReplay {
 
   protected tellWatcher(step: TraceStep): void {
     const areas = this.queue === undefined ? undefined : this.ourAreas;
-    this.watch?.({ step, world: this.world, areas, writes: this.ourWrites });
+    this.watch?.({ step, world: this.world, queue: this.queue, areas, writes: this.ourWrites });
   }
 }

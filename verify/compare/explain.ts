@@ -1,0 +1,104 @@
+import { featureNames } from "../../spec/virtio/features.ts";
+import { statusNames } from "../../spec/virtio/status.ts";
+import { type Comparison, type Found, mayBeTime, type Shown, stepAt } from "./compare.ts";
+import { rowsOf } from "./rows.ts";
+import { type Known, knownDivergences } from "./known.ts";
+import { meaningOf } from "./registers.ts";
+import { flagNames } from "./ring_fields.ts";
+import type { Kind, Side } from "./steps.ts";
+
+const VERBS: Readonly<Record<Kind, string>> = {
+  read: "reads",
+  write: "writes",
+  kick: "sends",
+  ring: "writes",
+  barrier: "executes",
+  notify: "is told",
+  pop: "",
+  push: "",
+  used: "writes",
+  interrupt: "sends",
+  message: "sends",
+  change: "says",
+  status: "has",
+  config: "accesses",
+};
+
+/** A difference in words. */
+export interface Explanation {
+  /** What A did and what B did instead. */
+  readonly text: string;
+  /** What the register or field is, and the clause of the specification. */
+  readonly meaning: string | undefined;
+  readonly known: readonly Known[];
+  /** What else is worth knowing: time, which bits. */
+  readonly notes: readonly string[];
+}
+
+/** Explains a difference. */
+export function explain(comparison: Comparison, found: Found): Explanation {
+  const { lane, hunk } = found, { a, b, vocabulary } = comparison;
+  const { x, y } = headOf(comparison, found);
+  const after = (side: Side, next: Shown | undefined) =>
+    next === undefined ? "has no more here" : `goes on with ${does(next)} (${side.unit} ${next.line})`;
+  const did = (side: Side, s: Shown) => `${does(s)} (${side.unit} ${s.line})`;
+  const text = x !== undefined && y !== undefined
+    ? `A ${did(a, x)}; B ${did(b, y)} instead.`
+    : x !== undefined
+    ? `A ${did(a, x)}; B does not: it ${after(b, stepAt(lane.b, hunk.b0, vocabulary))}.`
+    : `B ${did(b, y!)}; A does not: it ${after(a, stepAt(lane.a, hunk.a0, vocabulary))}.`;
+  const about = meaningOf((x ?? y)!.name);
+  const notes: string[] = [];
+  const bits = bitsOf(x, y);
+  if (bits !== undefined) notes.push(bits);
+  if (mayBeTime(comparison, found)) {
+    notes.push(
+      "How often somebody is notified depends on how far the other end has come; time alone can make this difference.",
+    );
+  }
+  return {
+    text,
+    meaning: about === undefined ? undefined : `${(x ?? y)!.name}: ${about.what} (${about.clause})`,
+    known: knownDivergences(comparison, found, x, y),
+    notes,
+  };
+}
+
+/** What stands in the first row of a difference. */
+function headOf(
+  { vocabulary }: Comparison,
+  { lane, hunk }: Found,
+): { x: Shown | undefined; y: Shown | undefined } {
+  const row = rowsOf(lane, hunk, vocabulary)[0];
+  return { x: stepAt(lane.a, row.a, vocabulary), y: stepAt(lane.b, row.b, vocabulary) };
+}
+
+function does({ kind, text }: Shown): string {
+  const verb = VERBS[kind];
+  if (kind === "notify") return "tells the device of the queue";
+  if (kind === "kick") return `sends "${text}"`;
+  return verb === "" ? text : `${verb} ${text}`;
+}
+
+/** Which bits only one of them has, where a value is a set of bits. */
+function bitsOf(x: Shown | undefined, y: Shown | undefined): string | undefined {
+  if (x?.value === undefined || y?.value === undefined || x.name !== y.name) return undefined;
+  const names = namesOf(x);
+  if (names === undefined) return undefined;
+  const differ = (x.value ^ y.value) >>> 0;
+  const only = (own: number) => names((differ & own) >>> 0);
+  const parts = ([["A", only(x.value)], ["B", only(y.value)]] as const).filter(([, list]) => list !== "");
+  return parts.length === 0 ? undefined : parts.map(([side, list]) => `Only ${side} has ${list}.`).join(" ");
+}
+function namesOf({ name, text, device }: Shown): ((bits: number) => string) | undefined {
+  if (/^(device_)?status$/.test(name)) return (bits) => bits === 0 ? "" : statusNames(bits);
+  if (/^(device|driver)_features?$/.test(name)) {
+    const word = Number(/\[(\d)\]/.exec(text)?.[1] ?? 0);
+    return (bits) => featureNames(BigInt(bits) << BigInt(32 * word), device).join(" ");
+  }
+  if (name === "desc.flags" || name === "table.entry") {
+    const packed = /AVAIL|USED/.test(text);
+    return (bits) => bits === 0 ? "" : flagNames(bits, packed).replace(/^0x[0-9a-f]+ /, "");
+  }
+  return undefined;
+}
