@@ -10,6 +10,8 @@ import {
   NetStatus,
   receiveQueue,
   transmitQueue,
+  VLAN_TAG,
+  VLAN_TYPES,
 } from "../../spec/virtio/net.ts";
 import { type DriverContext, type Log, queueEnv } from "../context.ts";
 import { DriverError, VirtioError, VirtqError } from "../virtio/error.ts";
@@ -118,7 +120,7 @@ export class VirtioNetDriver implements NetDevice {
 
   transmit(frame: Uint8Array, checksum?: PartialChecksum): boolean {
     if (this.broken !== undefined) throw this.broken;
-    if (frame.length > this.setting.frameSize || frame.length === 0) throw this.badFrame(frame);
+    if (frame.length > this.longest(frame) || frame.length === 0) throw this.badFrame(frame);
     if (checksum !== undefined && !this.fillsChecksums) throw this.noChecksums();
     try {
       const pair = this.pairs === 1 ? 0 : flowHash(frame) % this.pairs;
@@ -303,11 +305,16 @@ export class VirtioNetDriver implements NetDevice {
 
   // What goes wrong.
 
-  private badFrame(frame: Uint8Array): DriverError {
+  /** Bytes that such a frame may have: the MTU is what follows its Ethernet header (virtio 1.4, 5.1.4.2). */
+  private longest(frame: Uint8Array): number {
     const { frameSize } = this.setting;
+    const tagged = VLAN_TYPES.includes((frame[12] << 8 | frame[13]) as 0x8100);
+    return tagged ? frameSize : frameSize - VLAN_TAG;
+  }
+  private badFrame(frame: Uint8Array): DriverError {
     return new DriverError(
       "Io",
-      `${this.name}: a frame of ${frame.length} bytes, expected 1 to ${frameSize}`,
+      `${this.name}: a frame of ${frame.length} bytes, expected 1 to ${this.longest(frame)}`,
     );
   }
   private noChecksums(): DriverError {

@@ -60,12 +60,21 @@ Deno.test("polling, without any interrupt", () => {
   }
 });
 
+/** A frame with a VLAN tag, which does not count as part of the MTU. */
+function tagged(length: number): Uint8Array {
+  const bytes = frame(length);
+  bytes.set([0x81, 0x00], 12);
+  return bytes;
+}
+
 Deno.test("what cannot be sent is refused: empty, too long, a checksum that nobody fills in, a card that was shut down", () => {
   const { driver } = card("q35", "virtio-net-pci,host_mtu=1000");
   assertEquals(driver.mtu, 1000);
   assertThrows(() => driver.transmit(new Uint8Array(0)), DriverError, "a frame of 0 bytes");
-  assert(driver.transmit(frame(1018)));
-  assertThrows(() => driver.transmit(frame(1019)), DriverError, "expected 1 to 1018");
+  assert(driver.transmit(frame(1014)));
+  assertThrows(() => driver.transmit(frame(1015)), DriverError, "expected 1 to 1014");
+  assert(driver.transmit(tagged(1018)));
+  assertThrows(() => driver.transmit(tagged(1019)), DriverError, "expected 1 to 1018");
   assertThrows(() => driver.transmit(frame(60), { start: 34, offset: 16 }), DriverError, "CSUM");
   driver.shutdown();
   assertThrows(() => driver.transmit(frame(60)), DriverError, "shut down");

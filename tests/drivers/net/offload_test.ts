@@ -104,7 +104,8 @@ for (const v6 of [false, true]) {
   const start = v6 ? 54 : 34;
   const name = v6 ? "IPv6" : "IPv4";
   Deno.test(`the card fills checksums in, or hands them on to who understands (${name})`, () => {
-    const plain = card("q35", `virtio-net-pci,${ON}`);
+    // The third frame breaks a rule: its checksum is left out, and nobody is asked to fill it in.
+    const plain = card("q35", `virtio-net-pci,${ON}`, { strict: false });
     assert(plain.driver.fillsChecksums);
     const frame = segment(v6, 101);
     for (let i = 0; i < 2; i++) plain.driver.transmit(frame, { start, offset: 16 });

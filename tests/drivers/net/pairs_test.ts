@@ -8,7 +8,7 @@ const PAIRS = 4;
 function datagram(port: number, back = false): Uint8Array {
   const frame = new Uint8Array(60);
   frame.set(
-    Uint8Array.fromHex("525400123456" + "020000000001" + "0800" + "4500002e00000000401100000a00020f0a000202"),
+    Uint8Array.fromHex("525400123456" + "020000000001" + "0800" + "4500002e00000000401162af0a00020f0a000202"),
   );
   const view = new DataView(frame.buffer);
   const [a, b] = back ? [53, port] : [port, 53];
