@@ -1,4 +1,11 @@
 /** All rules of the strict machine, by area. */
 import type { Rule } from "../rule.ts";
+import { CONSOLE_RULES } from "./console/mod.ts";
+import { NET_RULES } from "./net/mod.ts";
+import { RNG_RULES } from "./rng/mod.ts";
 
-export const RULES: readonly Rule[] = [];
+export const RULES: readonly Rule[] = [
+  ...NET_RULES,
+  ...CONSOLE_RULES,
+  ...RNG_RULES,
+];

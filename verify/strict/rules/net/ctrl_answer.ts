@@ -1,0 +1,142 @@
+import { NetConfig, NetCtrl, NetStatus } from "../../../../spec/virtio/net.ts";
+import { NetF } from "../../../../spec/virtio/features.ts";
+import type { Place } from "../../report.ts";
+import type { Chain } from "../../model/chain.ts";
+import type { DeviceModel } from "../../model/device.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Rule } from "../../rule.ts";
+import { configOffset } from "../support/config_seen.ts";
+import { readCommand } from "./ctrl_command.ts";
+import { commandText } from "./ctrl_rule.ts";
+import { isNet, NetQueues } from "./queues.ts";
+
+/** A command that the device has answered, or will. */
+interface Asked {
+  readonly queue: QueueModel;
+  readonly chain: Chain;
+  readonly what: string;
+  readonly answer: number;
+  used: boolean;
+  read: boolean;
+}
+
+export const NET_CTRL_ANSWER: Rule = {
+  id: "net-ctrl-answer",
+  clauses: [],
+  level: "warning",
+  section: "virtio 1.4, 5.1.6.5",
+  title: "The device's answer to a command is looked at.",
+  hint: "Read the byte after the chain came back: 0 is OK, anything else means that the command did nothing.",
+  watch({ machine, report }) {
+    const queues = new NetQueues();
+    const open = new Map<QueueModel, Asked>();
+    const unread = (queue: QueueModel) => {
+      const asked = open.get(queue);
+      open.delete(queue);
+      if (asked === undefined || !asked.used || asked.read) return;
+      report({
+        device: queue.device,
+        queue,
+        found: `${asked.what}: the answer was never read`,
+        expected: "its byte read after the command was used",
+        evidence: [{ what: "answer", address: asked.answer, value: machine.hex(asked.answer, 1) }],
+        place: asked.chain.place,
+      });
+    };
+    return {
+      access: (access) => queues.access(access),
+      published(queue, chain) {
+        if (queues.kindOf(queue) !== "control" || chain.faults.length > 0) return;
+        unread(queue);
+        const command = readCommand(machine, chain);
+        if (command?.answer === undefined) return;
+        open.set(queue, {
+          queue,
+          chain,
+          what: commandText(command),
+          answer: command.answer,
+          used: false,
+          read: false,
+        });
+      },
+      used(queue, chain) {
+        const asked = open.get(queue);
+        if (asked?.chain === chain) asked!.used = true;
+      },
+      read({ address, length }) {
+        // Also before it is there: a driver may wait for this very byte.
+        for (const asked of open.values()) {
+          if (asked.answer >= address && asked.answer < address + length) asked.read = true;
+        }
+      },
+      queueStopped: (queue) => void open.delete(queue),
+      reset(device) {
+        for (const queue of open.keys()) if (queue.device === device) open.delete(queue);
+      },
+      end() {
+        for (const queue of [...open.keys()]) unread(queue);
+      },
+    };
+  },
+};
+
+/** Nanoseconds in which an announcement must be answered. */
+const PATIENCE = 1e9;
+
+export const NET_ANNOUNCE: Rule = {
+  id: "net-announce",
+  clauses: [
+    "drivernormative:Device Types / Network Device / Device Operation / Control Virtqueue / Gratuitous Packet Sending#2",
+  ],
+  level: "violation",
+  section: "virtio 1.4, 5.1.6.5.4",
+  title: "A driver that sees ANNOUNCE in the status answers with the command ANNOUNCE_ACK.",
+  hint: "The bit stays until the command is sent: later requests would not be seen.",
+  watch({ machine, report }) {
+    const queues = new NetQueues();
+    const seen = new Map<DeviceModel, { at: number; place: Place }>();
+    const acking = new Map<DeviceModel, Chain>();
+    const look = () => {
+      for (const [device, { at, place }] of seen) {
+        if (machine.time < at + PATIENCE || !device.live) continue;
+        seen.delete(device);
+        report({
+          device,
+          found: `status was read with ANNOUNCE at ${at} ns, and no ANNOUNCE_ACK was sent in ${
+            machine.time - at
+          } ns`,
+          expected: `class ANNOUNCE (${NetCtrl.ANNOUNCE}), command 0 on the control queue`,
+          place,
+        });
+      }
+    };
+    return {
+      access(access) {
+        queues.access(access);
+        const { device, width, value, write } = access;
+        const offset = configOffset(access);
+        if (write || offset === undefined || !isNet(device) || !device.has(NetF.GUEST_ANNOUNCE)) return;
+        if (offset > NetConfig.STATUS || offset + width <= NetConfig.STATUS || acking.has(device)) return;
+        const status = Math.floor(value / 2 ** (8 * (NetConfig.STATUS - offset)));
+        if ((status & NetStatus.ANNOUNCE) === 0) seen.delete(device);
+        else if (!seen.has(device)) seen.set(device, { at: machine.time, place: machine.place() });
+      },
+      published(queue, chain) {
+        if (queues.kindOf(queue) !== "control" || readCommand(machine, chain)?.kind !== NetCtrl.ANNOUNCE) {
+          return;
+        }
+        seen.delete(queue.device);
+        acking.set(queue.device, chain);
+      },
+      used(queue, chain) {
+        if (acking.get(queue.device) === chain) acking.delete(queue.device);
+      },
+      reset(device) {
+        seen.delete(device);
+        acking.delete(device);
+      },
+      idle: look,
+      end: look,
+    };
+  },
+};
