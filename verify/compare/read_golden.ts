@@ -1,14 +1,6 @@
 import { F } from "../../spec/mod.ts";
 import { AreaLog } from "../golden/compare.ts";
-import {
-  type DriverState,
-  fromHex,
-  readTrace,
-  toHex,
-  type Trace,
-  TraceError,
-  type TraceStep,
-} from "../golden/schema.ts";
+import { fromHex, readTrace, type Trace, TraceError, type TraceStep } from "../golden/schema.ts";
 import { Decoder } from "./decoder.ts";
 import { Recording } from "./recording.ts";
 import type { Replayed } from "./replay_ours.ts";
