@@ -1,7 +1,7 @@
 import type { Chardev } from "../../devices/chardev.ts";
 import { BufferChardev, HostError, wallClock } from "../../devices/host/mod.ts";
 import { Recorder } from "../../verify/record/mod.ts";
-import type { Calls, Progress, Request } from "../lib/protocol.ts";
+import type { Calls, Progress, Reply, Request } from "../lib/protocol.ts";
 import { Server } from "../worker/serve.ts";
 import { DIST } from "./build.ts";
 import { type Page, PageServer, SLOW } from "./page_server.ts";
@@ -36,6 +36,8 @@ interface Visitor {
   readonly page: Page;
   readonly server: Server;
   readonly waiting: Request[];
+  /** The answer that is being made. */
+  work?: Generator<void, Reply>;
 }
 
 /**
@@ -177,21 +179,28 @@ export class Attachment {
     }, ms);
     Deno.unrefTimer(this.answering);
   }
-  /** Answers in turn whoever reads the answers. */
+  /** Answers in turn whoever reads the answers, piece by piece. */
   private answerSome(): void {
     const start = performance.now();
     let spent = 0, left = true;
     while (left && spent < ANSWERS) {
       left = false;
-      for (const { page, server, waiting } of this.visitors) {
-        if (waiting.length === 0 || page.buffered > SLOW) continue;
-        page.post(server.answer(waiting.shift()!));
-        left ||= waiting.length > 0;
+      for (const visitor of this.visitors) {
+        const { page, server, waiting } = visitor;
+        if (visitor.work === undefined && waiting.length === 0 || page.buffered > SLOW) continue;
+        const { done, value } = (visitor.work ??= server.work(waiting.shift()!)).next();
+        if (done) {
+          page.post(value as Reply);
+          visitor.work = undefined;
+        }
+        left ||= !done || waiting.length > 0;
       }
       spent = performance.now() - start;
     }
     if (left) this.answerSoon(spent);
-    else if ([...this.visitors].some((v) => v.waiting.length > 0)) this.answerSoon(PROGRESS);
+    else if ([...this.visitors].some((v) => v.waiting.length > 0 || v.work !== undefined)) {
+      this.answerSoon(PROGRESS);
+    }
   }
 }
 

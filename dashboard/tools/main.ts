@@ -2,7 +2,9 @@
  * `deno task dashboard`: builds the page and serves it on 127.0.0.1. With a file that `--trace FILE` wrote, the page opens
  * that run. `--build` only builds (into `dashboard/dist`); `--port N`, default 8000 or what is free.
  */
+import { wallClock } from "../../devices/host/mod.ts";
 import { Server } from "../worker/serve.ts";
+import { inSlices } from "../worker/slices.ts";
 import { build, compress } from "./build.ts";
 import { type Page, PageServer } from "./page_server.ts";
 import { loadTrace } from "./trace_file.ts";
@@ -59,7 +61,7 @@ function connect(page: Page): void {
     canInput: false,
     canFork: false,
   });
-  page.onRequest = (request) => page.post(server.answer(request));
+  page.onRequest = (request) => inSlices(server.work(request), (reply) => page.post(reply), wallClock.turn);
   page.post({ news: "hello", source: server.source });
   page.post({ news: "progress", progress: server.progress("recorded") });
 }

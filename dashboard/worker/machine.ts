@@ -3,6 +3,7 @@ import { Recorder } from "../../verify/record/mod.ts";
 import type { Calls, News, Reply, Request, Setup } from "../lib/protocol.ts";
 import { Run } from "./run.ts";
 import { Server } from "./serve.ts";
+import { inSlices } from "./slices.ts";
 
 /** Milliseconds between two messages about progress. */
 const PROGRESS = 100;
@@ -108,7 +109,7 @@ export function serveMachine(
     },
   });
   post({ news: "hello", source: server.source });
-  const serve = (request: Request) => post(server.answer(request));
+  const serve = (request: Request) => inSlices(server.work(request), post, breathe);
   return Object.assign(serve, {
     close() {
       run?.drop();
