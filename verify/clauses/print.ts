@@ -1,7 +1,10 @@
 import { IMPLEMENTED, type State } from "../../spec/clauses/mod.ts";
 import { type Count, countRows, kindsOf, type Row } from "./table.ts";
 
-/** The counts by section, and of the sections that we implement together. */
+/**
+ * The counts by section, and of the sections that we implement together. At the end the MUST and MUST NOT of drivers, and
+ * those of them with neither a rule nor a reason why there is none.
+ */
 export function countTable(rows: readonly Row[]): string {
   const counts = countRows(rows);
   const head = [
@@ -14,6 +17,8 @@ export function countTable(rows: readonly Row[]): string {
     "not offered",
     "not checkable",
     "open",
+    "driver MUST",
+    "without rule",
   ];
   const own = counts.filter((count) => IMPLEMENTED.includes(count.section));
   const lines = [head, ...own.map(columns)];
@@ -34,6 +39,8 @@ function columns(count: Count): string[] {
     ...[clauses, states.rule, states.device, states.test, states.deviates, states.notOffered].map(String),
     String(states.notCheckable),
     `${open} (${percent.toFixed(1)} %)`,
+    String(count.driver),
+    String(count.driverMissing),
   ];
 }
 

@@ -19,9 +19,10 @@ export async function surroundings(root: URL, disk: Disk): Promise<Surroundings>
   return {
     files: { read },
     rules: await exported<RuleInfo>(root, disk, "verify/strict/rules/mod.ts", "RULES"),
-    mistakes: (await exported<Mistake>(root, disk, "tests/drivers-gone-wrong/mistakes/mod.ts", "MISTAKES")).map(
-      infoOf,
-    ),
+    mistakes: (await exported<Mistake>(root, disk, "tests/drivers-gone-wrong/mistakes/mod.ts", "MISTAKES"))
+      .map(
+        infoOf,
+      ),
     tests: RULE_TESTS.flatMap((folder) => sources(new URL(folder, root), disk)),
   };
 }
