@@ -225,15 +225,12 @@ export class PackedDeviceQueue extends DeviceQueue {
   }
 
   override flush(): void {
-    const count = this.filled;
-    if (count === 0) return;
+    if (this.filled === 0) return;
     this.filled = 0;
     if (this.broken !== undefined) return;
     this.descView.setUint16(this.firstAt + DESC_FLAGS, this.firstFlags, true);
-    if (this.trace.on) {
-      this.traceDesc(this.firstIdx, DESC_FLAGS, 2);
-      this.traceFlush(count);
-    }
+    // QEMU's virtqueue_flush event is the split ring's alone.
+    if (this.trace.on) this.traceDesc(this.firstIdx, DESC_FLAGS, 2);
   }
 
   override push(chain: Chain, written: number): void {

@@ -116,7 +116,8 @@ for (const packed of [false, true]) {
     assertEquals(events.filter((e) => e.ev === "qemu"), [
       { ev: "qemu", name: "virtqueue_pop", text: "vq 0x10000 elem 0x10010 in_num 1 out_num 1" },
       { ev: "qemu", name: "virtqueue_fill", text: "vq 0x10000 elem 0x10010 len 64 idx 0" },
-      { ev: "qemu", name: "virtqueue_flush", text: "vq 0x10000 count 1" },
+      // QEMU 7.2 has this event on the split ring only: seen in a real log.
+      ...packed ? [] : [{ ev: "qemu", name: "virtqueue_flush", text: "vq 0x10000 count 1" }],
     ]);
     const writes = events.filter((e) => e.ev === "mem_write").map((e) => [e.addr, e.hex]);
     assertEquals(
