@@ -20,11 +20,13 @@ export class JsonReader {
   private readonly lines: DeviceLines;
   private readonly messages: Messages;
   private readonly byName = new Map<string, number>();
+  /** Devices have said what happens inside them: then they are our models. */
   private simulated = false;
+  /** Configuration accesses are records of their own. */
+  private configured = false;
 
-  /** @param golden the trace is ours of a golden trace's operations: `t` is the operation, and there is one queue. */
-  constructor(private readonly out: Recording, private readonly golden = false) {
-    this.decoder = new Decoder(out, { selects: !golden });
+  constructor(private readonly out: Recording) {
+    this.decoder = new Decoder(out);
     this.pci = new PciTracker(this.decoder);
     this.messages = new Messages(this.decoder);
     this.lines = new DeviceLines(this.decoder, (name) => this.device(name));
@@ -40,29 +42,26 @@ export class JsonReader {
       throw new TraceInputError(`${this.out.file}:${n}: ${e.message}`);
     }
     if (record === undefined) this.out.leaveOut("records of an unknown kind");
-    else this.event(record.event, this.golden ? record.t : n);
+    else this.event(record.event, n);
   }
 
   event(e: TraceEvent, n: number): void {
     switch (e.ev) {
       case "device":
-      case "machine":
-        this.simulated = true;
-        if (e.ev === "device" && idOfName(e.name) !== 0) this.pci.name(e.place, this.device(e.name));
+        if (idOfName(e.name) !== 0) this.pci.name(e.place, this.device(e.name));
         return;
       case "mmio_read":
       case "mmio_write":
         return this.access(e, e.ev === "mmio_write", n);
       case "port_read":
       case "port_write":
-        if (this.simulated || !this.pci.port(e.port, e.width, e.value, e.ev === "port_write", n)) {
-          this.out.leaveOut(
-            e.port >= 0xcf8 && e.port < 0xd00 ? "port accesses that pci_cfg lines say, too" : "port accesses",
-          );
+        if (this.configured || !this.pci.port(e.port, e.width, e.value, e.ev === "port_write", n)) {
+          this.out.leaveOut("port accesses");
         }
         return;
       case "pci_cfg_read":
       case "pci_cfg_write":
+        this.configured = true;
         return this.pci.named(e.bdf, e.offset, e.width, e.value, e.ev === "pci_cfg_write", n);
       case "mem_write": {
         const bytes = bytesOf(e.hex, e.repeat ?? 1);
@@ -70,12 +69,15 @@ export class JsonReader {
         return;
       }
       case "barrier":
-        return this.decoder.rings.barrier(e.kind, n, this.golden);
+        return this.decoder.rings.barrier(e.kind, n, false);
       case "msi":
         return this.messages.sent(e.data, n);
       case "qemu":
-        if (!this.lines.read(e.name, e.text, n)) this.out.leaveOut(`${e.name} lines`);
+        if (this.lines.read(e.name, e.text, n)) this.simulated = true;
+        else this.out.leaveOut(`${e.name} lines`);
         return;
+      case "machine":
+      case "pci_function":
       case "notify":
         return;
       default:
