@@ -37,6 +37,8 @@ export interface BootOptions {
   readonly pageTableMemory?: (base: number, bytes: Uint8Array<ArrayBufferLike>) => DeviceMemory;
   /** Refuses one of the two ring formats, whatever is offered. */
   readonly vqKind?: "split" | "packed";
+  /** Looks for tasks that nobody woke ({@link Executor.audit}): strict machines. Costs polls that need not be. */
+  readonly auditTasks?: boolean;
   /** Called with the allocator as soon as it exists: a trace names areas by their owner. */
   readonly onDeviceAlloc?: (alloc: DeviceAlloc) => void;
 }
@@ -110,6 +112,7 @@ export function boot(platform: Platform, options: BootOptions = {}): Kernel {
     drivers,
     net,
     transport: TRANSPORT,
+    audit: options.auditTasks ?? false,
   });
   log.info("kernel", `Starting application ${appName}`);
   executor.spawn(appName, run(kernel, appName, options.appArgs ?? env.args));

@@ -1,4 +1,5 @@
 import type { Platform } from "../arch/platform.ts";
+import type { LostWake } from "../spec/trace.ts";
 import { type Future, PENDING, type Task, wait, type Waker, WakerRegistration } from "./future.ts";
 import { type Timer, Timers } from "./timers.ts";
 
@@ -168,6 +169,21 @@ export class Executor {
     }));
   }
 
+  /**
+   * Looks for lost wakes, after a time in which nothing happened: asks what each task waits for once more. What is there,
+   * though nobody woke its task, is told and traced; the task goes on waiting, as it would have.
+   */
+  audit(): void {
+    this.timers.fire(this.platform.now());
+    for (const entry of [...this.live.values()]) {
+      if (!entry.audit()) continue;
+      const { name: task, waiting } = entry;
+      const on = waiting!.waitingFor;
+      if (this.platform.trace.on) this.platform.trace.emit({ ev: "task_wait", task, on, lost: "ready" });
+      this.onLostWake?.(task, on);
+    }
+  }
+
   private run(entry: Entry): void {
     if (this.last !== entry) {
       this.last = entry;
@@ -175,7 +191,13 @@ export class Executor {
     }
     entry.run();
     if (this.platform.trace.on && entry.state === "waiting") {
-      this.platform.trace.emit({ ev: "task_wait", task: entry.name, on: entry.waiting?.waitingFor ?? "" });
+      const lost: { lost?: LostWake } = entry.lost ? { lost: "unkept" } : {};
+      this.platform.trace.emit({
+        ev: "task_wait",
+        task: entry.name,
+        on: entry.waiting?.waitingFor ?? "",
+        ...lost,
+      });
     }
     if (entry.state === "failed") {
       if (this.failures.length === FAILURE_LIMIT) this.failures.shift();
@@ -259,6 +281,29 @@ class Entry implements Waker {
         return this.finish("failed", error);
       }
     }
+  }
+
+  /** Whether what the task waits for is there, though it was not woken. What was found is kept for when it is. */
+  audit(): boolean {
+    const { waiting } = this;
+    if (this.state !== "waiting" || waiting === undefined || this.lost) return false;
+    let value: unknown, thrown: { error: unknown } | undefined;
+    this.state = "running";
+    this.woken = false;
+    try {
+      value = waiting.poll(this);
+    } catch (error) {
+      thrown = { error };
+    }
+    this.state = "waiting";
+    if (this.woken) this.wake();
+    if (value === PENDING) return false;
+    const poll = () => {
+      if (thrown !== undefined) throw thrown.error;
+      return value;
+    };
+    this.waiting = { waitingFor: waiting.waitingFor, poll };
+    return this.lost = !this.woken;
   }
 
   cancel(): void {

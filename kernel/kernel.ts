@@ -14,6 +14,9 @@ import type { Net } from "./net/mod.ts";
 /** Port of QEMU's isa-debug-exit device as Hermit's CI places it. */
 const DEBUG_EXIT_PORT = 0xf4;
 
+/** Nanoseconds in which nothing happens: by then an interrupt has been taken, if there was one. */
+const QUIET = 1e9;
+
 /** All that a running kernel consists of. What Hermit keeps in statics is a field here: several kernels live in one process. */
 export interface KernelParts {
   readonly platform: Platform;
@@ -29,6 +32,8 @@ export interface KernelParts {
   readonly drivers: Drivers;
   readonly net: Net;
   readonly transport: string;
+  /** Lost wakes are looked for where nothing has happened for a while. */
+  readonly audit: boolean;
 }
 
 /** A booted kernel; {@link run} is its main loop. */
@@ -44,7 +49,7 @@ export class Kernel {
    * @param turn called before each round: a host that has something else to do (a worker with messages) returns a promise.
    */
   async run(turn?: () => void | Promise<void>): Promise<number> {
-    const { platform, interrupts, executor } = this.parts;
+    const { platform, interrupts, executor, audit } = this.parts;
     while (platform.exitCode === undefined) {
       const host = turn?.();
       if (host !== undefined) await host;
@@ -53,8 +58,11 @@ export class Kernel {
       if (platform.exitCode !== undefined) break;
       if (interrupts.poll() > 0 || executor.hasReady()) continue;
       try {
+        const before = platform.now();
         const woken = platform.idle(executor.nextDeadline());
         if (woken !== undefined) await woken;
+        // A timer ended the wait, and no device had anything to say for long: what is there now has been there.
+        if (audit && platform.now() - before >= QUIET && interrupts.poll() === 0) executor.audit();
       } catch (error) {
         if (!(error instanceof DeadlockError)) throw error;
         this.reportDeadlock(error);
@@ -65,7 +73,8 @@ export class Kernel {
 
   /** Nothing can wake the guest any more: says what every task waits for, and ends with status 1. */
   private reportDeadlock(error: DeadlockError): void {
-    const { log, executor, platform } = this.parts;
+    const { log, executor, platform, audit } = this.parts;
+    if (audit) executor.audit();
     if (platform.trace.on) platform.trace.emit({ ev: "stuck" });
     log.error("kernel", error.message);
     for (const t of executor.tasks()) {

@@ -43,7 +43,7 @@ export type TraceEvent =
   | { ev: "stuck" }
   | { ev: "task_switch"; task: string }
   /** The running task gave way: it waits for something, or it is over. */
-  | { ev: "task_wait"; task: string; on: string }
+  | { ev: "task_wait"; task: string; on: string; lost?: LostWake }
   | { ev: "task_end"; task: string; how: "finished" | "failed" | "cancelled" }
   /** Host input that entered the machine (recorded, so that a run can be repeated). */
   | { ev: "input"; chardev: string; hex: string }
@@ -71,6 +71,12 @@ export type TraceEvent =
     dev?: string;
     queue?: number;
   };
+
+/**
+ * Why a task waits in vain. `unkept`: what it waits for has kept no waker, so nothing can wake it. `ready`: what it waits
+ * for is there, and nobody has woken it.
+ */
+export type LostWake = "unkept" | "ready";
 
 /** Where records go. Callers test `on` before they build a record, so that a machine without trace pays one branch. */
 export interface TraceSink {

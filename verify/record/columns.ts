@@ -1,5 +1,5 @@
 import type { TraceEvent } from "../../spec/trace.ts";
-import { KIND, KINDS, LEVELS } from "./kinds.ts";
+import { KIND, KINDS, LEVELS, LOST_WAKES } from "./kinds.ts";
 
 /** Events in a chunk; a key frame stands before each. */
 export const CHUNK = 4096;
@@ -147,6 +147,7 @@ export class Chunk {
       case "task_wait":
       case "task_end":
         this.putText(`${e.task}\n${e.ev === "task_wait" ? e.on : e.how}`);
+        if (e.ev === "task_wait" && e.lost !== undefined) this.a[i] = LOST_WAKES.indexOf(e.lost) + 1;
         break;
       case "input":
       case "output":
@@ -243,7 +244,8 @@ export class Chunk {
         return { ev, task: this.text(i) };
       case "task_wait": {
         const [task, on] = this.two(i);
-        return { ev, task, on };
+        const lost = LOST_WAKES[a - 1];
+        return known({ task, on, lost });
       }
       case "task_end": {
         const [task, how] = this.two(i);

@@ -37,6 +37,9 @@ export const KINDS: readonly EventKind[] = [
 /** How grave a broken rule is; the position is its number in a recording. */
 export const LEVELS = ["violation", "warning", "note"] as const;
 
+/** Why a task waits in vain, by number. */
+export const LOST_WAKES = ["unkept", "ready"] as const;
+
 /** Number of a kind. */
 export const KIND: Readonly<Record<EventKind, number>> = Object.fromEntries(
   KINDS.map((kind, i) => [kind, i]),

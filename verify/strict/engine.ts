@@ -132,7 +132,7 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
       case "task_switch":
         return this.watchers.tell("task", event.task, "running");
       case "task_wait":
-        return this.watchers.tell("task", event.task, "waiting", event.on);
+        return this.watchers.tell("task", event.task, "waiting", event.on, event.lost);
       case "task_end":
         return this.watchers.tell("task", event.task, event.how);
       case "idle":

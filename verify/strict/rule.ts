@@ -1,4 +1,5 @@
 import type { Barrier } from "../../arch/device_memory.ts";
+import type { LostWake } from "../../spec/trace.ts";
 import type {
   Access,
   BufferView,
@@ -110,7 +111,13 @@ export interface Watcher {
   allocated?(buffer: BufferView): void;
   freed?(buffer: BufferView): void;
 
-  task?(name: string, state: "running" | "waiting" | "finished" | "failed" | "cancelled", on?: string): void;
+  /** `lost`: it waits in vain. */
+  task?(
+    name: string,
+    state: "running" | "waiting" | "finished" | "failed" | "cancelled",
+    on?: string,
+    lost?: LostWake,
+  ): void;
   /** The CPU is halted until an interrupt (or a time, in nanoseconds). */
   idle?(until: number | undefined): void;
   /** The machine has ended. `stuck`: nothing could ever wake it. */

@@ -7,6 +7,8 @@ import { WatchedDeviceMemory } from "./memory.ts";
 export interface WatchedBoot {
   readonly deviceMemory: (base: number, bytes: Uint8Array<ArrayBufferLike>) => DeviceMemory;
   readonly onDeviceAlloc: (alloc: DeviceAlloc) => void;
+  /** Tasks that nobody woke are looked for. Not on a real machine, where an interrupt may be under way at any time. */
+  readonly auditTasks: boolean;
 }
 
 /**
@@ -21,6 +23,7 @@ export function watchBoot(
   onDeviceAlloc: WatchedBoot["onDeviceAlloc"] = () => {},
 ): WatchedBoot {
   return {
+    auditTasks: strict.model.platform === "simulated",
     deviceMemory: (base, bytes) => new WatchedDeviceMemory(inner(base, bytes), strict),
     onDeviceAlloc: (alloc) => {
       alloc.watcher = strict;

@@ -3,9 +3,11 @@ import type { Rule } from "../rule.ts";
 import { CONSOLE_RULES } from "./console/mod.ts";
 import { NET_RULES } from "./net/mod.ts";
 import { RNG_RULES } from "./rng/mod.ts";
+import { TASK_RULES } from "./tasks/mod.ts";
 
 export const RULES: readonly Rule[] = [
   ...NET_RULES,
   ...CONSOLE_RULES,
   ...RNG_RULES,
+  ...TASK_RULES,
 ];
