@@ -41,7 +41,9 @@ export class Decoder {
   private readonly refs = new Map<string, QueueRef & { readonly index: number }>();
   readonly rings: Rings;
   /** The status register's last write that no line of the device has answered yet. */
-  lastStatusWrite: { device: number; value: number } | undefined;
+  private statusWrite: { device: number; value: number } | undefined;
+  /** Names and pointers of which it is known whose they are. */
+  private readonly met = new Set<number>();
   /** A queue was enabled; its descriptors are at this address. */
   onEnable: (address: string, device: number, queue: number) => void = () => {};
 
@@ -127,6 +129,18 @@ export class Decoder {
     return featuresFromWords(this.state(device).accepted);
   }
 
+  /**
+   * The device says a status. It does so at once when the register is written: a name or pointer that the first line after
+   * the write has is that device's.
+   */
+  answers(device: number, value: number): void {
+    const written = this.statusWrite;
+    this.statusWrite = undefined;
+    if (written?.value !== value || this.met.has(device)) return;
+    this.met.add(device);
+    this.out.unite(written.device, device);
+  }
+
   /** A status as the device says it. Only changes are steps: a machine's reset says 0 as often as it likes. */
   status(device: number, value: number, line: number, derived = false): void {
     const s = this.state(device);
@@ -165,7 +179,7 @@ export class Decoder {
       if (s.driverWord < 4) s.accepted[s.driverWord] = value;
     } else if (reg === "queue_select" || reg === "queue_sel") s.queue = value;
     else if (reg === "device_status" || reg === "status") {
-      this.lastStatusWrite = { device, value };
+      this.statusWrite = { device, value };
       this.status(device, value, line, true);
       if (value === 0) this.reset(device, s);
     } else if ((reg === "queue_enable" || reg === "queue_ready") && value === 1) this.enable(device, s.queue);

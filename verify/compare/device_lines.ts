@@ -40,6 +40,7 @@ export class DeviceLines {
     if (m === null) throw new BrokenLine(`${name}: found "${text}", expected "${known.words}"`);
     switch (name) {
       case "virtio_set_status":
+        this.decoder.answers(this.device(m[1]), Number(m[2]));
         this.decoder.status(this.device(m[1]), Number(m[2]), line);
         return true;
       case "virtio_queue_notify":

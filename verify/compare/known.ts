@@ -34,8 +34,8 @@ function patterns(a: Shown | undefined, b: Shown | undefined, before: Shown | un
   if (both && one.name === "table.entry" && flag(a, DescF.NEXT) !== flag(b, DescF.NEXT)) {
     return [named("D06")];
   }
-  if (has("used_event")) return [named("D13")];
-  if (has("driver_event.desc") || has("driver_event.flags")) return [named("D05")];
+  if (!both && has("used_event")) return [named("D13")];
+  if (both && one.name === "driver_event.desc") return [named("D05")];
   if (both && one.name === "desc.flags" && flag(a, DescF.INDIRECT) !== flag(b, DescF.INDIRECT)) {
     return [named("D07")];
   }

@@ -24,8 +24,6 @@ export class QemuLogReader {
   private readonly messages: Messages;
   private readonly byName = new Map<string, number>();
   private readonly families = new Set<string>();
-  /** Pointers of which it is known whose they are. */
-  private readonly pointers = new Set<string>();
   private last = -1;
   private events = 0;
 
@@ -45,14 +43,12 @@ export class QemuLogReader {
     }
     const [, name, words] = m;
     this.events++;
-    if (name === "virtio_set_status") this.knowPointer(words);
     try {
       if (name === "memory_region_ops_read" || name === "memory_region_ops_write") {
         this.access(words, name.endsWith("write"), n);
       } else if (name === "pci_cfg_read" || name === "pci_cfg_write") {
         this.config(words, name.endsWith("write"), n);
-      } else if (name === "virtio_set_status" && this.knowPointer(words)) return;
-      else if (this.lines.read(name, words, n)) {
+      } else if (this.lines.read(name, words, n)) {
         this.families.add(name.startsWith("virtq") ? "virtqueue" : "virtio");
       } else {
         this.hint(name, words);
@@ -176,15 +172,6 @@ export class QemuLogReader {
       this.byName.set(alias, device);
     }
     return device;
-  }
-  /** The device says its status at once when the register is written: this pointer is that device. */
-  private knowPointer(words: string): void {
-    const m = /^vdev (0x[0-9a-f]+) val (\d+)$/.exec(words);
-    const written = this.decoder.lastStatusWrite;
-    this.decoder.lastStatusWrite = undefined;
-    if (m === null || written?.value !== Number(m[2]) || this.pointers.has(m[1])) return;
-    this.pointers.add(m[1]);
-    this.out.unite(written.device, this.named(m[1], ""));
   }
   /** Some events name the kind of device together with its pointer. */
   private hint(name: string, words: string): void {
