@@ -8,6 +8,7 @@ export default function Breakpoints() {
   const from = useSignal("");
   const to = useSignal("");
   const dev = useSignal("");
+  const rule = useSignal("");
   const wrong = useSignal("");
   const { breakpoints } = session;
   const add = (event: Event) => {
@@ -17,8 +18,8 @@ export default function Breakpoints() {
       wrong.value = "An address is a number such as 0xe0000014.";
       return;
     }
-    if (kind.value === "" && a === undefined && dev.value === "") {
-      wrong.value = "Choose a kind of event, an address or a device.";
+    if (kind.value === "" && a === undefined && dev.value === "" && rule.value === "") {
+      wrong.value = "Choose a kind of event, an address, a device, or a rule.";
       return;
     }
     wrong.value = "";
@@ -26,6 +27,7 @@ export default function Breakpoints() {
       ...kind.value === "" ? {} : { kinds: [kind.value] },
       ...a === undefined ? {} : { from: a, to: b ?? a },
       ...dev.value === "" ? {} : { dev: dev.value },
+      ...rule.value === "" ? {} : { rule: rule.value },
     };
     breakpoints.value = [...breakpoints.value, { filter, on: true }];
   };
@@ -70,6 +72,15 @@ export default function Breakpoints() {
         </label>
         <label>
           Device <input class="short" value={dev.value} onInput={(e) => dev.value = e.currentTarget.value} />
+        </label>
+        <label title="Part of the name of a strict rule, or of a clause of the specification">
+          Rule or clause{" "}
+          <input
+            id="break-rule"
+            class="short"
+            value={rule.value}
+            onInput={(e) => rule.value = e.currentTarget.value}
+          />
         </label>
         <button type="submit">Add breakpoint</button>
       </form>

@@ -103,6 +103,15 @@ export default function MachineForm() {
           />{" "}
           careful
         </label>
+        <label title="The driver is watched; each rule of the specification that it breaks is named.">
+          <input
+            id="strict"
+            type="checkbox"
+            checked={draft.value.strict}
+            onChange={(e) => set({ strict: e.currentTarget.checked })}
+          />{" "}
+          strict rules
+        </label>
       </div>
       <ul class="devices" aria-label="Devices">
         {devicesOf(form).map(({ index, device }) => (

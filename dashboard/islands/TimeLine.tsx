@@ -5,7 +5,7 @@ import type { Step } from "../lib/protocol.ts";
 const BUCKETS = 240;
 const HEIGHT = 26;
 /** What is drawn, from the bottom up, with a class each: colours and patterns are the style sheet's. */
-const GROUPS: readonly Step[] = ["register", "ring", "notification", "interrupt", "frame", "console"];
+const GROUPS: readonly Step[] = ["register", "ring", "notification", "interrupt", "frame", "console", "rule"];
 const WORDS: Partial<Record<Step, string>> = {
   register: "registers",
   ring: "ring writes",
@@ -13,6 +13,7 @@ const WORDS: Partial<Record<Step, string>> = {
   interrupt: "interrupts",
   frame: "frames",
   console: "console",
+  rule: "broken rules",
 };
 
 interface Density {

@@ -16,6 +16,7 @@ const VIEWS: readonly { readonly id: string; readonly label: string; readonly vi
   { id: "memory", label: "Memory", view: lazy(() => import("./Memory.tsx")) },
   { id: "frames", label: "Frames", view: lazy(() => import("./Frames.tsx")) },
   { id: "tasks", label: "Tasks", view: lazy(() => import("./Tasks.tsx")) },
+  { id: "rules", label: "Rules", view: lazy(() => import("./Rules.tsx")) },
   { id: "plots", label: "Plots", view: lazy(() => import("./Plots.tsx")) },
 ];
 

@@ -8,7 +8,7 @@ const MMIO = "-machine microvm -m 64M -global virtio-mmio.force-legacy=off -char
   "-serial chardev:char0 -device virtio-rng-device -device virtio-serial-device " +
   "-device virtconsole,chardev=char0 -netdev user,id=net0 -device virtio-net-device,netdev=net0";
 
-const PLAIN = { seed: 1, app: "shell", args: "", careful: false, latency: 0 };
+const PLAIN = { seed: 1, app: "shell", args: "", careful: false, strict: false, latency: 0 };
 
 /** What is booted without a link. */
 export const DEMO_SETUP: Readonly<Record<Setup["transport"], Setup>> = {
@@ -29,6 +29,7 @@ export function writeHash(setup: Setup): string {
   if (setup.app !== demo.app) params.set("app", setup.app);
   if (setup.args !== demo.args) params.set("args", setup.args);
   if (setup.careful) params.set("careful", "1");
+  if (setup.strict) params.set("strict", "1");
   if (setup.latency !== 0) params.set("latency", String(setup.latency));
   return `#${params}`;
 }
@@ -49,6 +50,7 @@ export function readHash(hash: string): Setup | undefined {
     app: params.get("app") ?? demo.app,
     args: params.get("args") ?? "",
     careful: params.get("careful") === "1",
+    strict: params.get("strict") === "1",
     latency: whole(params.get("latency"), 1e12) ?? 0,
   };
 }

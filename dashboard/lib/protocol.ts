@@ -43,6 +43,8 @@ export interface Setup {
   readonly args: string;
   /** Device memory at an offset, freed memory poisoned. */
   readonly careful: boolean;
+  /** Rules of the specification are watched; broken ones are events of kind `rule`. */
+  readonly strict: boolean;
   /** Virtual ns between a notification and the device acting on it. */
   readonly latency: number;
 }

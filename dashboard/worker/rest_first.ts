@@ -6,7 +6,7 @@ function needsNoRest(request: Request): boolean {
   if (request.call === "input") return false;
   if (request.call !== "boot") return true;
   const { setup } = request.args as Calls["boot"]["args"];
-  return setup.app === "shell" && setup.words === DEMO_SETUP[setup.transport]?.words;
+  return setup.app === "shell" && !setup.strict && setup.words === DEMO_SETUP[setup.transport]?.words;
 }
 
 /**

@@ -3,11 +3,13 @@ import { describeTokens, tokenize } from "../../devices/description.ts";
 import { createMachine, type Machine } from "../../devices/machine/mod.ts";
 import { type Pace, type WallClock, WallPace } from "../../devices/machine/pace.ts";
 import { boot, type Kernel } from "../../kernel/mod.ts";
+import type { DeviceAlloc } from "../../mm/device_alloc.ts";
 import { Recorder } from "../../verify/record/mod.ts";
-import { Owners, TracedDeviceMemory, tracedPageTables } from "../../verify/trace/mod.ts";
+import { Owners, tee, TracedDeviceMemory, tracedPageTables } from "../../verify/trace/mod.ts";
 import type { Progress, Setup } from "../lib/protocol.ts";
 import { splitWords } from "../lib/words.ts";
 import { pageNetworks } from "./networks.ts";
+import { type StrictRun, strictRun } from "./strict.ts";
 import { type InputGate, TypedChardev, type TypedInput } from "./typed_chardev.ts";
 
 /** Milliseconds that the machine runs before messages have their turn. */
@@ -41,6 +43,7 @@ export class Run implements InputGate, Pace {
   exitCode: number | undefined;
   failure: string | undefined;
   private readonly machine: Machine;
+  private readonly strict: StrictRun | undefined;
   private readonly chardevs = new Map<string, TypedChardev>();
   private readonly wall: WallPace;
   private readonly pending: TypedInput[];
@@ -73,9 +76,11 @@ export class Run implements InputGate, Pace {
     this.recorder = new Recorder(host.limit);
     this.wall = new WallPace(host.clock, () => true);
     for (const { id } of desc.chardevs) this.chardevs.set(id, new TypedChardev(id, this));
-    const trace = this.recorder;
+    const { recorder } = this;
     let now = () => 0;
-    trace.clock = () => now();
+    recorder.clock = () => now();
+    this.strict = setup.strict ? strictRun(recorder, () => this.machine) : undefined;
+    const trace = this.strict === undefined ? recorder : tee([recorder, this.strict.sink]);
     this.machine = createMachine(desc, {
       chardevs: this.chardevs,
       netdevs: pageNetworks(desc),
@@ -87,14 +92,15 @@ export class Run implements InputGate, Pace {
     now = () => this.machine.now();
     const owners = new Owners();
     const args = splitWords(setup.args);
+    const onDeviceAlloc = (made: DeviceAlloc) => void (owners.alloc = made);
+    const deviceMemory = (base: number, bytes: Uint8Array<ArrayBufferLike>) =>
+      new TracedDeviceMemory(new RamDeviceMemory(base, bytes), recorder, owners.at);
     this.kernel = boot(this.machine, {
       app: setup.app,
       ...(args.length > 0 ? { appArgs: args } : {}),
       careful: setup.careful,
-      onDeviceAlloc: (made) => owners.alloc = made,
-      deviceMemory: (base, bytes) =>
-        new TracedDeviceMemory(new RamDeviceMemory(base, bytes), trace, owners.at),
-      pageTableMemory: (base, bytes) => tracedPageTables(new RamDeviceMemory(base, bytes), trace),
+      ...this.strict?.boot(deviceMemory, onDeviceAlloc) ?? { deviceMemory, onDeviceAlloc },
+      pageTableMemory: (base, bytes) => tracedPageTables(new RamDeviceMemory(base, bytes), recorder),
     });
   }
 
@@ -103,6 +109,7 @@ export class Run implements InputGate, Pace {
     try {
       this.sliceEnd = this.host.now() + SLICE;
       this.exitCode = await this.kernel.run(() => this.turn());
+      this.strict?.end();
       this.set("ended");
     } catch (error) {
       if (error === DROPPED) return;

@@ -51,6 +51,7 @@ test({ name: "links: a set-up survives its link" }, () => {
     app: text,
     args: text,
     careful: fc.boolean(),
+    strict: fc.boolean(),
     latency: fc.nat(),
   });
   fc.assert(fc.property(setup, (s: Setup) => assertEquals(readHash(writeHash(s)), s)));

@@ -18,6 +18,7 @@ const path = (name: string) => fileURLToPath(new URL(name, root));
 
 /** What comes in the second file, with all that only these import. */
 export const DEFERRED: readonly string[] = [
+  "dashboard/worker/strict.ts",
   "kernel/apps/echo.ts",
   "kernel/apps/hermit_ci.ts",
   "kernel/apps/httpd.ts",
