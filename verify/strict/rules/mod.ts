@@ -4,10 +4,18 @@ import { CONSOLE_RULES } from "./console/mod.ts";
 import { NET_RULES } from "./net/mod.ts";
 import { RNG_RULES } from "./rng/mod.ts";
 import { TASK_RULES } from "./tasks/mod.ts";
+import { SPLIT_RULES } from "./split/mod.ts";
+import { PACKED_RULES } from "./packed/mod.ts";
+import { MEMORY_RULES } from "./memory/mod.ts";
+import { LIVENESS_RULES } from "./liveness/mod.ts";
 
 export const RULES: readonly Rule[] = [
   ...NET_RULES,
   ...CONSOLE_RULES,
   ...RNG_RULES,
   ...TASK_RULES,
+  ...SPLIT_RULES,
+  ...PACKED_RULES,
+  ...MEMORY_RULES,
+  ...LIVENESS_RULES,
 ];

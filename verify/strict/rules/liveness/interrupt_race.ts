@@ -1,0 +1,125 @@
+import { F } from "../../../../spec/virtio/features.ts";
+import { EventSuppr, PackedDesc, RingEventFlags } from "../../../../spec/virtio/packed.ts";
+import { AVAIL_F_NO_INTERRUPT, needEvent } from "../../../../spec/virtio/split.ts";
+import type { DriverRead } from "../../events.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Place } from "../../report.ts";
+import type { Rule, Scene } from "../../rule.ts";
+import { bytesAt, PerQueue, plural, read16 } from "../memory/support.ts";
+
+/** What of a queue came back without an interrupt, and what the driver knows of it. Counts as {@link RingModel.used}. */
+interface Silent {
+  /** Used buffers that the driver has seen. */
+  seen: number;
+  /** Used buffers up to here came while no interrupt was wanted. */
+  silent: number;
+  /** The driver asked for interrupts when `silent` was this, and where. */
+  asked: number;
+  place: Place;
+}
+
+/** Whether the driver asks for an interrupt for the buffer that comes back next. */
+export function interruptsWanted(scene: Scene, queue: QueueModel): boolean {
+  const ring = queue.ring!;
+  const { machine } = scene;
+  const eventIdx = queue.device.has(F.EVENT_IDX);
+  if (ring.kind === "packed") {
+    const flags = machine.u16(ring.addressOf("driverEvent") + EventSuppr.FLAGS) & 3;
+    if (flags !== RingEventFlags.DESC || !eventIdx) return flags !== RingEventFlags.DISABLE;
+    const event = machine.u16(ring.addressOf("driverEvent") + EventSuppr.DESC);
+    const ahead = (event & 0x7fff) - ring.indices.used +
+      (event >>> 15 === ring.indices.usedWrap ? 0 : ring.size);
+    return ahead >= 0;
+  }
+  if (!eventIdx) return (machine.u16(ring.addressOf("availFlags")) & AVAIL_F_NO_INTERRUPT) === 0;
+  const { used } = ring.indices;
+  return !needEvent(machine.u16(ring.addressOf("usedEvent")), used, (used - ring.size) & 0xffff);
+}
+
+/** Used buffers that the driver has seen after a read, or undefined if it is about something else. */
+function seenBy(scene: Scene, queue: QueueModel, read: DriverRead): number | undefined {
+  const ring = queue.ring!;
+  if (ring.kind === "split") {
+    const idx = read.part!.area === "device" ? read16(scene, read, ring.addressOf("usedIndex")) : undefined;
+    return idx === undefined ? undefined : ring.used - ((ring.indices.used - idx) & 0xffff);
+  }
+  if (read.part!.area !== "desc") return undefined;
+  const slot = read.part!.offset >> 4;
+  const flags = read16(scene, read, ring.addressOf("descriptor", slot) + PackedDesc.FLAGS);
+  return flags === undefined ? undefined : ring.used;
+}
+
+/** Interrupts are asked for, and the driver goes to sleep without a last look. */
+export const INTERRUPT_RACE: Rule = {
+  id: "interrupts-without-look",
+  clauses: [],
+  level: "warning",
+  section: "virtio 1.4, 2.7.14",
+  title:
+    "After a driver has asked for interrupts it looks once more: for what came back before, no interrupt will come",
+  hint:
+    "Ask for interrupts, a full barrier, look for used buffers again; if there are some, take them instead of waiting.",
+  watch(scene) {
+    const states = new PerQueue<Silent>(() => ({ seen: 0, silent: 0, asked: 0, place: [] }));
+    // When a real device gave something back is not known.
+    if (scene.machine.platform !== "simulated") return {};
+    return {
+      queueEnabled: (queue) => states.forget(queue),
+      queueStopped: (queue) => states.forget(queue),
+      used(queue) {
+        if (queue.ring !== undefined && !interruptsBefore(scene, queue)) {
+          states.of(queue).silent = queue.ring.used;
+        }
+      },
+      write(write) {
+        const { part } = write;
+        if (part?.area !== "driver" || part.queue.ring === undefined) return;
+        const state = states.of(part.queue);
+        if (state.silent <= state.seen || !interruptsWanted(scene, part.queue)) return;
+        state.asked = state.silent;
+        state.place = scene.machine.place();
+      },
+      read(read) {
+        const queue = read.part?.queue;
+        const seen = queue?.ring === undefined ? undefined : seenBy(scene, queue, read);
+        if (seen !== undefined) states.of(queue!).seen = seen;
+      },
+      idle() {
+        for (const [queue, state] of states.entries()) {
+          if (state.asked <= state.seen || !queue.device.live || !queue.enabled) continue;
+          const n = state.asked - state.seen;
+          state.asked = 0;
+          scene.report({
+            device: queue.device,
+            queue,
+            found:
+              `the CPU went idle, waiting for interrupts of ${queue.name}: ${
+                plural(n, "buffer")
+              } had come back ` +
+              "before the driver asked for them, and it has not looked since",
+            expected: "a look at what the device has used between asking for interrupts and waiting",
+            evidence: [
+              queue.ring!.kind === "split"
+                ? bytesAt(scene, "used ring: flags, idx", queue.ring!.addressOf("usedFlags"), 4)
+                : bytesAt(scene, "driver event: desc, flags", queue.ring!.addressOf("driverEvent"), 4),
+            ],
+            place: state.place,
+          });
+        }
+      },
+    };
+  },
+};
+
+/** Whether an interrupt was wanted for the buffer that has just come back. */
+function interruptsBefore(scene: Scene, queue: QueueModel): boolean {
+  const ring = queue.ring!;
+  if (!queue.device.has(F.EVENT_IDX)) return interruptsWanted(scene, queue);
+  // By event: at, or before, this one. A device that gives back several at once looks at all of them.
+  if (ring.kind === "split") {
+    const { used } = ring.indices;
+    return needEvent(scene.machine.u16(ring.addressOf("usedEvent")), used, (used - 1) & 0xffff);
+  }
+  const flags = scene.machine.u16(ring.addressOf("driverEvent") + EventSuppr.FLAGS) & 3;
+  return flags !== RingEventFlags.DISABLE;
+}

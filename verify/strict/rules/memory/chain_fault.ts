@@ -1,0 +1,54 @@
+import type { Chain, ChainFault, ChainFaultKind } from "../../model/chain.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Rule, Scene } from "../../rule.ts";
+import { chainName, descriptorAt } from "./support.ts";
+
+/** A rule about the way in which a chain is written: the model has found the fault, the rule says which rule it breaks. */
+export interface ChainFaultSpec extends Omit<Rule, "watch"> {
+  /** Of which rings. */
+  readonly ring: "split" | "packed" | "both";
+  readonly kinds: readonly ChainFaultKind[];
+  /** What the rule wants, for the report. */
+  readonly expected: string;
+  /** Faults that this rule has nothing to say about. */
+  readonly unless?: (fault: ChainFault, chain: Chain, queue: QueueModel) => boolean;
+}
+
+/** Makes the rule. One report for a chain: what follows from its first fault of the kind is not told again. */
+export function chainFaultRule(spec: ChainFaultSpec): Rule {
+  const { ring, kinds, expected, unless, ...rule } = spec;
+  return {
+    ...rule,
+    watch: (scene) => ({
+      published(queue, chain) {
+        if (ring !== "both" && queue.ring?.kind !== ring) return;
+        const fault = chain.faults.find((f) => kinds.includes(f.kind) && unless?.(f, chain, queue) !== true);
+        if (fault !== undefined) report(scene, queue, chain, fault, expected);
+      },
+    }),
+  };
+}
+
+function report(scene: Scene, queue: QueueModel, chain: Chain, fault: ChainFault, expected: string): void {
+  scene.report({
+    device: queue.device,
+    queue,
+    found: `${chainName(queue, chain)}: ${fault.text}`,
+    expected,
+    evidence: evidenceOf(scene, queue, chain, fault),
+    place: chain.place,
+  });
+}
+
+/** The descriptor with the fault, and the head if that is another. */
+function evidenceOf(scene: Scene, queue: QueueModel, chain: Chain, fault: ChainFault) {
+  const { ring } = queue;
+  const head = ring === undefined || chain.descriptors.length === 0
+    ? undefined
+    : ring.addressOf("descriptor", chain.descriptors[0]);
+  const inRing = scene.machine.isRam(fault.descriptor, 16);
+  return [
+    ...(inRing ? [descriptorAt(scene, queue, fault.descriptor)] : []),
+    ...(head !== undefined && head !== fault.descriptor ? [descriptorAt(scene, queue, head)] : []),
+  ];
+}

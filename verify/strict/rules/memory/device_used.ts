@@ -1,0 +1,104 @@
+import { F } from "../../../../spec/virtio/features.ts";
+import type { Chain } from "../../model/chain.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Evidence } from "../../report.ts";
+import type { Rule, Scene, Watcher } from "../../rule.ts";
+import { DriverAtFault } from "./driver_at_fault.ts";
+import { bytesAt, PerQueue, together } from "./support.ts";
+
+type Look = (queue: QueueModel, chain: Chain | undefined, id: number, written: number) => void;
+
+/** Looks at what devices give back, in queues where the driver did nothing wrong. */
+function watchUsed(scene: Scene, look: Look, more: Watcher = {}): Watcher {
+  const fault = new DriverAtFault(scene);
+  return together(fault.watcher, more, {
+    used(queue, chain, id, written) {
+      if (!fault.of(queue)) look(queue, chain, id, written);
+    },
+  });
+}
+
+/** The used entry that the device wrote last; a used descriptor is found by the driver's looks only. */
+function lastUsed(scene: Scene, queue: QueueModel): Evidence[] {
+  const ring = queue.ring!;
+  if (ring.kind === "packed") return [];
+  const entry = (ring.indices.used - 1) & 0xffff;
+  return [bytesAt(scene, `used ring entry ${entry % ring.size}`, ring.addressOf("usedEntry", entry), 8)];
+}
+
+export const DEVICE_USED_ID: Rule = {
+  id: "device-used-id",
+  clauses: [],
+  level: "violation",
+  section: "virtio 1.4, 2.7.8, 2.8.13",
+  title: "A device gives back chains that it has: the id it names is that of a chain in flight",
+  hint:
+    "This is the device's fault, not the driver's. A driver should nevertheless check the id before it uses it.",
+  watch: (scene) =>
+    watchUsed(scene, (queue, chain, id) => {
+      if (chain !== undefined) return;
+      const known = [...queue.ring!.inFlight.keys()].slice(0, 16);
+      scene.report({
+        device: queue.device,
+        queue,
+        found: `the device gave back ${id}, which is not in flight`,
+        expected: known.length === 0 ? "nothing, as it has no chain" : `one of ${known.join(", ")}`,
+        evidence: lastUsed(scene, queue),
+        place: [],
+      });
+    }),
+};
+
+export const DEVICE_USED_LENGTH: Rule = {
+  id: "device-used-length",
+  clauses: [
+    "devicenormative:Basic Facilities of a Virtio Device / Virtqueues / The Virtqueue Used Ring#2",
+  ],
+  level: "violation",
+  section: "virtio 1.4, 2.7.8.1",
+  title: "A device reports no more bytes as written than the chain had for it to write",
+  hint:
+    "This is the device's fault, not the driver's. A driver should nevertheless not read beyond its buffers.",
+  watch: (scene) =>
+    watchUsed(scene, (queue, chain, id, written) => {
+      if (chain === undefined) return;
+      const room = chain.segments.reduce((n, s) => s.writable ? n + s.length : n, 0);
+      if (written <= room) return;
+      scene.report({
+        device: queue.device,
+        queue,
+        found: `the device reports ${written} bytes in ${id}`,
+        expected: `at most the ${room} that were writable`,
+        evidence: lastUsed(scene, queue),
+        place: [],
+      });
+    }),
+};
+
+export const DEVICE_IN_ORDER: Rule = {
+  id: "device-in-order",
+  clauses: ["devicenormative:Reserved Feature Bits#5"],
+  level: "violation",
+  section: "virtio 1.4, 6.2",
+  title: "With VIRTIO_F_IN_ORDER a device gives chains back in the order in which it got them",
+  hint: "This is the device's fault, not the driver's.",
+  watch(scene) {
+    const last = new PerQueue(() => ({ number: -1 }));
+    return watchUsed(scene, (queue, chain, id) => {
+      if (chain === undefined || !queue.device.has(F.IN_ORDER)) return;
+      const state = last.of(queue);
+      const before = state.number;
+      state.number = Math.max(before, chain.number);
+      if (chain.number > before) return;
+      scene.report({
+        device: queue.device,
+        queue,
+        found:
+          `the device gave back ${id}, the chain number ${chain.number} of the queue, after number ${before}`,
+        expected: "chains in the order in which they were made available",
+        evidence: lastUsed(scene, queue),
+        place: [],
+      });
+    }, { queueEnabled: (queue) => last.forget(queue) });
+  },
+};

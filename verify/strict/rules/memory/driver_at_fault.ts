@@ -1,0 +1,43 @@
+import type { Watcher } from "../../rule.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Scene } from "../../rule.ts";
+import { changes } from "./support.ts";
+
+/**
+ * Queues in which the driver broke a rule: whatever their devices do afterwards may follow from it, and is not held
+ * against them. One watcher of its own; ask {@link DriverAtFault.of}.
+ */
+export class DriverAtFault {
+  private readonly queues = new Set<QueueModel>();
+
+  constructor(private readonly scene: Scene) {}
+
+  of(queue: QueueModel): boolean {
+    return this.queues.has(queue);
+  }
+  /** Any queue at all, or a device that is driven by the legacy interface, which is not followed. */
+  get any(): boolean {
+    return this.queues.size > 0 || this.scene.machine.devices.some((d) => d.legacy);
+  }
+  /** What it has to be told. */
+  readonly watcher: Watcher = {
+    queueEnabled: (queue) => void this.queues.delete(queue),
+    published: (queue, chain) => {
+      const earlier = [...queue.ring!.inFlight.values()].some((c) => c !== chain && c.id === chain.id);
+      if (chain.faults.length > 0 || earlier) this.queues.add(queue);
+    },
+    write: (write) => {
+      const { part } = write;
+      if (part === undefined || !changes(this.scene, write)) return;
+      if (
+        part.area === "device" || part.queue.ring!.ownerOf(write.address, write.length)?.what === "descriptor"
+      ) {
+        this.queues.add(part.queue);
+      }
+      const { ring } = part.queue;
+      if (part.area !== "driver" || ring?.kind !== "split") return;
+      const step = (this.scene.machine.u16(ring.addressOf("availIndex")) - ring.indices.avail) & 0xffff;
+      if (step > ring.size) this.queues.add(part.queue);
+    },
+  };
+}
