@@ -24,6 +24,9 @@ import {
 /** Where virtual addresses of device memory begin: a forgotten translation leads out of RAM. */
 const VIRTUAL_OFFSET = 2 ** 30;
 
+/** Virtual nanoseconds until a device acts: long enough that the driver has to wait for it. */
+const LATENCY = 20_000;
+
 /** A machine, and a student who has not begun. */
 export interface World {
   readonly strict: Strict;
@@ -72,6 +75,7 @@ export function simulatedWorld(s: Setting, rules: readonly Rule[]): World {
     netdevs: s.device === "net" ? new Map([["n0", new AnsweringPeer()]]) : new Map(),
     seed: 7,
     trace: strict,
+    latency: LATENCY,
   });
   strict.clock = () => platform.now();
   const { base, bytes } = platform.ram[0];

@@ -1,5 +1,6 @@
 import { Msix, PciCapId, PciCfg, PciCommand } from "../../../spec/pci.ts";
 import { CommonCfg as C, NO_VECTOR } from "../../../spec/virtio/pci.ts";
+import { IsrBits } from "../../../spec/virtio/status.ts";
 import { DriverError } from "./ground.ts";
 import type { PciTransport } from "./pci.ts";
 
@@ -25,21 +26,30 @@ export class PciInterrupts {
 
   open(queues: number, handler: (isr: number) => void): void {
     const { interruptKind } = this.transport;
-    if (interruptKind === "msix") this.openMsix(queues, () => handler(0));
+    if (interruptKind === "msix") this.openMsix(queues, handler);
     else if (interruptKind === "line") this.openLine(handler);
   }
 
-  openMsix(queues: number, handler: () => void): void {
+  openMsix(queues: number, handler: (isr: number) => void): void {
     if (this.capability === 0) throw new DriverError("the device has no MSI-X");
     this.control(Msix.ENABLE | Msix.FUNCTION_MASK);
     const entries = Math.min(this.size, 1 + queues);
     for (let entry = 0; entry < entries; entry++) {
-      const vector = this.transport.ground.interrupts.allocateVector(`student ${entry}`, handler);
+      const reasons = this.reasonsOf(entry, entries);
+      const vector = this.transport.ground.interrupts.allocateVector(
+        `student ${entry}`,
+        () => handler(reasons),
+      );
       this.vectors.push(vector);
       this.program(entry, vector);
     }
     this.control(Msix.ENABLE);
     this.setConfigVector(0);
+  }
+  /** Entry 0 tells of the configuration, the others of queues; one entry alone tells of both. */
+  reasonsOf(entry: number, entries: number): number {
+    if (entries === 1) return IsrBits.CONFIG | IsrBits.QUEUE;
+    return entry === 0 ? IsrBits.CONFIG : IsrBits.QUEUE;
   }
   control(bits: number): void {
     const { fn } = this.transport;

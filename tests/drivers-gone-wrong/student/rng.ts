@@ -43,9 +43,9 @@ export class RngStudent extends Student {
     const bytes = new Uint8Array(this.usable(written));
     if (bytes.length === 0) throw new DriverError("a request came back empty");
     let at = 0;
-    for (const { buffer, length } of pieces) {
+    for (const { buffer, offset = 0, length } of pieces) {
       const part = bytes.subarray(at, at + length);
-      this.ground.memory.readBytes(buffer.offset, part);
+      this.ground.memory.readBytes(buffer.offset + offset, part);
       at += part.length;
     }
     return bytes;

@@ -25,9 +25,11 @@ export abstract class Student {
   readonly rings: Ring[] = [];
   /** Entries that are enough for this driver; a power of two. */
   queueSize = 16;
-  /** Interrupts that came, and changes of the configuration among them. */
+  /** Interrupts that came, and those among them that tell of the configuration. */
   interruptsSeen = 0;
   configChanges = 0;
+  /** The device asked for a reset. */
+  broken = false;
   private readonly buffers = new Set<DeviceBuffer>();
 
   constructor(readonly ground: Ground, readonly transport: Transport) {}
@@ -129,7 +131,12 @@ export abstract class Student {
   }
   onInterrupt(isr: number): void {
     this.interruptsSeen++;
-    if (isr & IsrBits.CONFIG) this.configChanges++;
+    if (isr & IsrBits.CONFIG) this.onConfigChange();
+  }
+  /** The device says that something changed: its configuration, or that it can go on no longer (virtio 1.4, 2.1.2). */
+  onConfigChange(): void {
+    this.configChanges++;
+    if (this.transport.status() & S.DEVICE_NEEDS_RESET) this.broken = true;
   }
 
   setUpQueues(): void {
@@ -202,6 +209,7 @@ export abstract class Student {
   }
   waitFor(done: () => boolean, otherwise: string): void {
     for (let tries = 0; !done(); tries++) {
+      if (this.broken) throw new DriverError("the device needs a reset");
       if (tries > PATIENCE) throw new DriverError(otherwise);
       this.pause();
     }

@@ -47,7 +47,7 @@ export abstract class Transport {
   abstract learnNotify(queue: number): void;
   abstract notify(queue: number, value: number, width: Width): void;
 
-  /** Interrupts lead to `handler` from here on; `isr` is the interrupt status, or 0 with messages. */
+  /** Interrupts lead to `handler` from here on; `isr` is the interrupt status, or what the message stands for. */
   abstract openInterrupts(queues: number, handler: (isr: number) => void): void;
   /** Reads the interrupt status and acknowledges it. */
   abstract acknowledge(): number;
