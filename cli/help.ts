@@ -32,13 +32,16 @@ the simulator
   --dashboard [PORT]    a page on 127.0.0.1 (default 8000, or what is free) that shows the machine while it runs, and
                         can type into its console; open the link that is printed. It ends with the machine;
                         --trace FILE keeps the run: \`deno task dashboard FILE\` opens it
+  --strict [stop|off]   names each rule of the specification that a driver breaks: the clause, the evidence, the line of
+                        the driver, a hint; stop: the run ends at the first violation (default with --strict: report)
+  --strict-report FILE  all reports at the end: .json, .xml (JUnit), .sarif, else text
   --careful             device memory at an offset, freed memory poisoned
   --platform qemu       the same kernel on the devices of a real QEMU (default: simulated)
   --qemu PROGRAM        that QEMU (default qemu-system-x86_64)
   -h, --help            this text        --version
 
 exit status: the guest's; 2 for a wrong command line, 70 for an error of the simulator,
-  74 if the host fails (a full disk, a port in use)
+  74 if the host fails (a full disk, a port in use), 76 instead of 0 if --strict found a violation
 with mux=on: C-a x ends the machine, C-a h helps
 `;
 }
