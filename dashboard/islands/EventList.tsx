@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { EventWindow } from "../lib/views/event_window.ts";
@@ -27,6 +27,8 @@ export default function EventList() {
   const drawn = useSignal(0);
   const rowHeight = useSignal(ROW);
   const list = useRef<EventWindow>(null);
+  /** Where the scroll bar was put last. */
+  const placed = useRef(0);
   list.current ??= new EventWindow(session, () => drawn.value++);
   const events = list.current;
   const { length, first } = session.progress.value;
@@ -39,16 +41,22 @@ export default function EventList() {
   const most = Math.max(0, total - rows.value);
   const shift = Math.min(top.value, most);
 
+  /** Puts the scroll bar to where a line is; what follows is no scrolling of the user. */
+  const place = (index: number) => {
+    const el = box.current!;
+    el.scrollTop = most > 0 ? (el.scrollHeight - el.clientHeight) * index / most : 0;
+    placed.current = el.scrollTop;
+  };
   const scrollTo = (index: number) => {
-    const el = box.current;
     top.value = Math.max(0, Math.min(index, most));
-    if (el !== null && most > 0) el.scrollTop = (el.scrollHeight - el.clientHeight) * top.value / most;
+    place(top.value);
   };
   const onScroll = () => {
     const el = box.current!;
+    if (Math.abs(el.scrollTop - placed.current) < 1) return;
+    placed.current = el.scrollTop;
     const range = el.scrollHeight - el.clientHeight;
-    const index = range <= 0 ? 0 : Math.round(el.scrollTop / range * most);
-    if (index !== top.value) top.value = index;
+    top.value = range <= 0 ? 0 : Math.round(el.scrollTop / range * most);
   };
   useEffect(() => {
     const el = box.current!;
@@ -61,8 +69,9 @@ export default function EventList() {
     observer.observe(el);
     return () => observer.disconnect();
   }, []);
-  // The chosen event is kept in sight.
-  useEffect(() => {
+  // The line at the top stays there when the list grows or its place changes; the chosen event is kept in sight.
+  useLayoutEffect(() => place(shift), [most, rows.value, rowHeight.value]);
+  useLayoutEffect(() => {
     if (current < 0) return;
     if (current < shift || current >= shift + rows.value) {
       scrollTo(session.live.value ? current - rows.value + 1 : current - Math.floor(rows.value / 2));
