@@ -184,14 +184,18 @@ export function stepAt(list: StepList, i: number, { infos }: Vocabulary): Shown 
 const TIMED: readonly Lane[] = ["notify", "interrupt", "message"];
 
 /**
- * Whether nothing but time need be behind a difference: only how often somebody was notified. In golden traces there is no
- * time: device and driver take turns.
+ * Whether nothing but time need be behind a difference: only how often somebody was notified, or how often a register was
+ * read in vain. In golden traces there is no time: device and driver take turns.
  */
 export function mayBeTime({ a, b, vocabulary }: Comparison, { lane, hunk }: Found): boolean {
   if (a.format === "golden" || b.format === "golden") return false;
   if (TIMED.includes(lane.lane)) return true;
   const only = (list: StepList, from: number, to: number) => {
-    for (let i = from; i < to; i++) if (vocabulary.infos[list.info[i]].kind !== "kick") return false;
+    for (let i = from; i < to; i++) {
+      const { kind } = vocabulary.infos[list.info[i]];
+      const again = kind === "read" && i > 0 && list.info[i - 1] === list.info[i];
+      if (kind !== "kick" && !again) return false;
+    }
     return true;
   };
   return only(lane.a, hunk.a0, hunk.a1) && only(lane.b, hunk.b0, hunk.b1);

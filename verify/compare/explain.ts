@@ -53,7 +53,9 @@ export function explain(comparison: Comparison, found: Found): Explanation {
   if (bits !== undefined) notes.push(bits);
   if (mayBeTime(comparison, found)) {
     notes.push(
-      "How often somebody is notified depends on how far the other end has come; time alone can make this difference.",
+      (x ?? y)!.kind === "read"
+        ? "The same read as before: how often a driver looks until something happens is a matter of time."
+        : "How often somebody is notified depends on how far the other end has come; time alone can make this difference.",
     );
   }
   return {

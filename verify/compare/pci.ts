@@ -18,6 +18,8 @@ const STRUCTURES: Record<number, Structure> = {
   [CapCfgType.Device]: "device",
 };
 
+const STRUCTURE_LENGTH = 4096;
+
 interface Region {
   readonly structure: Structure;
   readonly base: number;
@@ -155,7 +157,8 @@ function regionsOf({ bytes, bars }: Function_): Region[] {
       if (start > 0) found.push({ structure: "msix", base: start + (table & ~7), length: 16 * entries });
     } else if (bytes[cap] === CAP_VENDOR) {
       const structure = STRUCTURES[bytes[cap + Cap.CFG_TYPE]], start = base(bytes[cap + Cap.BAR]);
-      const length = u32(cap + Cap.LENGTH);
+      // A driver that does not ask for the length gets QEMU's.
+      const length = u32(cap + Cap.LENGTH) || STRUCTURE_LENGTH;
       if (structure !== undefined && start > 0) {
         found.push({ structure, base: start + u32(cap + Cap.OFFSET), length });
       }
