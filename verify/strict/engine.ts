@@ -1,4 +1,4 @@
-import { type Barrier, BARRIER_NAMES } from "../../arch/device_memory.ts";
+import { type Barrier, BARRIER_NAMES, type DeviceMemory } from "../../arch/device_memory.ts";
 import type { AllocatedMemory, AllocWatcher } from "../../mm/device_alloc.ts";
 import { F } from "../../spec/virtio/features.ts";
 import type { TraceEvent, TraceSink } from "../../spec/trace.ts";
@@ -89,6 +89,10 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     return this.machine;
   }
 
+  /** Memory is what this shows from here on: the drivers' device memory. */
+  looksThrough(memory: DeviceMemory): void {
+    this.options.memory?.through?.(memory);
+  }
   /** The run is over. `stuck`: nothing could ever have woken the guest. */
   end(how: "ended" | "stuck"): void {
     if (this.ended || this.stopped !== undefined) return;

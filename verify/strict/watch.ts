@@ -24,7 +24,11 @@ export function watchBoot(
 ): WatchedBoot {
   return {
     auditTasks: strict.model.platform === "simulated",
-    deviceMemory: (base, bytes) => new WatchedDeviceMemory(inner(base, bytes), strict),
+    deviceMemory: (base, bytes) => {
+      const memory = inner(base, bytes);
+      strict.looksThrough(memory);
+      return new WatchedDeviceMemory(memory, strict);
+    },
     onDeviceAlloc: (alloc) => {
       alloc.watcher = strict;
       onDeviceAlloc(alloc);

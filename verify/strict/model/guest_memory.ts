@@ -1,24 +1,41 @@
+import type { DeviceMemory } from "../../../arch/device_memory.ts";
+
 /** Guest memory as rules see it. Addresses guest-physical; 0 outside RAM. */
 export interface GuestBytes {
   isRam(address: number, length: number): boolean;
   u8(address: number): number;
   copy(address: number, target: Uint8Array): void;
+  /** Device memory was made, through which its part of RAM is looked at from here on. */
+  through?(memory: DeviceMemory): void;
 }
 
-/** Memory of a machine that runs: the RAM itself. */
+/** Memory of a machine that runs: the RAM itself, or where that is not in this process what the drivers look through. */
 export class LiveMemory implements GuestBytes {
+  private device: DeviceMemory | undefined;
+
   constructor(private readonly ram: () => readonly { readonly base: number; readonly bytes: Uint8Array }[]) {}
 
+  through(memory: DeviceMemory): void {
+    this.device = memory;
+  }
   isRam(address: number, length: number): boolean {
     return this.ram().some((r) => address >= r.base && address + length <= r.base + r.bytes.length);
   }
   u8(address: number): number {
+    const { device } = this;
+    if (device !== undefined && address >= device.base && address < device.base + device.size) {
+      return device.readU8(address - device.base);
+    }
     for (const r of this.ram()) {
       if (address >= r.base && address < r.base + r.bytes.length) return r.bytes[address - r.base];
     }
     return 0;
   }
   copy(address: number, target: Uint8Array): void {
+    const { device } = this;
+    if (
+      device !== undefined && address >= device.base && address + target.length <= device.base + device.size
+    ) return device.readBytes(address - device.base, target);
     for (const r of this.ram()) {
       if (address < r.base || address + target.length > r.base + r.bytes.length) continue;
       target.set(r.bytes.subarray(address - r.base, address - r.base + target.length));
