@@ -8,6 +8,12 @@ export interface FunctionModel {
   readonly name: string;
   /** The 256 bytes as at power on, with what was written since. */
   readonly config: Uint8Array;
+  /** Address that a BAR holds now. */
+  barAddress(bar: number): number;
+  /** Bytes that a BAR covers; 0: not implemented. */
+  barSize(bar: number): number;
+  /** Whether a BAR is of ports. */
+  isPorts(bar: number): boolean;
 }
 
 /** All that rules know of a machine. */

@@ -1,5 +1,8 @@
 /** All rules of the strict machine, by area. */
 import type { Rule } from "../rule.ts";
+import { BASIC_RULES } from "./basic/mod.ts";
+import { PCI_RULES } from "./pci/mod.ts";
+import { MMIO_RULES } from "./mmio/mod.ts";
 import { CONSOLE_RULES } from "./console/mod.ts";
 import { NET_RULES } from "./net/mod.ts";
 import { RNG_RULES } from "./rng/mod.ts";
@@ -10,6 +13,9 @@ import { MEMORY_RULES } from "./memory/mod.ts";
 import { LIVENESS_RULES } from "./liveness/mod.ts";
 
 export const RULES: readonly Rule[] = [
+  ...BASIC_RULES,
+  ...PCI_RULES,
+  ...MMIO_RULES,
   ...NET_RULES,
   ...CONSOLE_RULES,
   ...RNG_RULES,

@@ -1,0 +1,153 @@
+import { VirtioId } from "../../../../spec/virtio/ids.ts";
+import { configFields } from "../../../../spec/virtio/config_fields.ts";
+import type { DeviceModel } from "../../model/device.ts";
+import type { Place } from "../../report.ts";
+import type { Rule, Scene } from "../../rule.ts";
+import { facility } from "./_clauses.ts";
+import { configOffset, hex, purposeOf } from "./_registers.ts";
+import { PerDevice } from "./_state.ts";
+
+/** Fields that are one thing: half of an old and half of a new one are wrong together. */
+const TOGETHER: Readonly<Record<number, readonly (readonly string[])[]>> = {
+  [VirtioId.Console]: [["cols", "rows"]],
+  [VirtioId.Net]: [["speed", "duplex"]],
+};
+
+/** A stretch of the configuration that takes several reads. */
+interface Group {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The groups of a device: fields wider than 32 bits, and those that belong together. */
+function groupsOf(device: DeviceModel): readonly Group[] {
+  const fields = configFields(device.virtioId) ?? [];
+  const wide = fields.filter((f) => f.width > 4).map((f) => ({
+    name: f.name,
+    start: f.offset,
+    end: f.offset + f.width,
+  }));
+  const sets = (TOGETHER[device.virtioId] ?? []).flatMap((names) => {
+    const members = fields.filter((f) => names.includes(f.name));
+    if (members.length < 2) return [];
+    const end = members[members.length - 1];
+    return [{ name: names.join(" and "), start: members[0].offset, end: end.offset + end.width }];
+  });
+  return [...wide, ...sets];
+}
+
+/** The reading of a group that is going on. */
+interface Reading {
+  group: Group | undefined;
+  /** Values read by offset, and those of the round before without a look at the generation. */
+  parts: Map<number, number>;
+  round: Map<number, number> | undefined;
+  place: Place;
+  /** config_generation, as read last. */
+  before: number | undefined;
+  /** It was found to have changed, and the group is to be read again. */
+  changed: { group: Group; from: number; to: number; place: Place } | undefined;
+}
+
+const start = (): Reading => ({
+  group: undefined,
+  parts: new Map(),
+  round: undefined,
+  place: [],
+  before: undefined,
+  changed: undefined,
+});
+
+/** What takes several reads is checked with the generation. */
+export const CONFIG_GENERATION: Rule = {
+  id: "config-generation",
+  clauses: facility("Device Configuration Space", 1, 2),
+  level: "violation",
+  section: "virtio 1.4, 2.5.1",
+  title: "What takes several reads of the configuration is read between two equal reads of config_generation",
+  hint: "Read config_generation, the parts, config_generation again; if it changed read all of them again.",
+  watch(scene) {
+    const readings = new PerDevice(start);
+    const devices = new Set<DeviceModel>();
+    /** The driver is done with reading, for now. */
+    const settle = (device: DeviceModel) => {
+      const r = readings.of(device);
+      if (r.group !== undefined && r.parts.size > 1 && !sameTwice(r)) reportTorn(scene, device, r, r.group);
+      if (r.changed !== undefined) reportChanged(scene, device, r.changed);
+      Object.assign(r, { ...start(), before: r.before });
+    };
+    const settleAll = () => devices.forEach(settle);
+    return {
+      access(a) {
+        const { device } = a;
+        if (a.write || device.legacy) return;
+        const r = readings.of(device);
+        if (purposeOf(a) === "generation") {
+          devices.add(device);
+          const { group, before } = r;
+          if (group !== undefined && r.parts.size > 1) {
+            if (before === undefined) reportTorn(scene, device, r, group);
+            else if (before !== a.value) {
+              r.changed = { group, from: before, to: a.value, place: scene.machine.place() };
+            }
+          }
+          Object.assign(r, { ...start(), before: a.value, changed: r.changed });
+          return;
+        }
+        if (purposeOf(a) !== "config") return;
+        const at = configOffset(a);
+        const group = groupsOf(device).find((g) => at >= g.start && at < g.end);
+        if (group === undefined) return;
+        devices.add(device);
+        if (r.changed?.group.name === group.name) r.changed = undefined;
+        if (r.group !== undefined && r.group.name !== group.name) settle(device);
+        if (r.parts.has(at)) {
+          // A driver may also read until it gets the same twice.
+          if (r.parts.size > 1 && r.round !== undefined && !sameTwice(r)) settle(device);
+          r.round = r.parts;
+          r.parts = new Map();
+        }
+        r.group = group;
+        r.parts.set(at, a.value);
+        r.place = scene.machine.place();
+      },
+      driverOk: settle,
+      reset: settle,
+      idle: settleAll,
+      end: settleAll,
+    };
+  },
+};
+
+/** Two rounds of reads gave the same. */
+function sameTwice(r: Reading): boolean {
+  if (r.round === undefined || r.round.size !== r.parts.size) return false;
+  for (const [at, value] of r.parts) if (r.round.get(at) !== value) return false;
+  return true;
+}
+
+function reportTorn(scene: Scene, device: DeviceModel, r: Reading, group: Group): void {
+  scene.report({
+    device,
+    found: `${group.name} was read in ${r.parts.size} parts, and config_generation ` +
+      (r.before === undefined ? "not before" : "not afterwards"),
+    expected: "config_generation read before and after, with the same value",
+    evidence: [...r.parts].map(([at, value]) => ({ what: `configuration at ${hex(at)}`, value: hex(value) })),
+    place: r.place,
+  });
+}
+
+function reportChanged(scene: Scene, device: DeviceModel, c: NonNullable<Reading["changed"]>): void {
+  scene.report({
+    device,
+    found:
+      `config_generation went from ${c.from} to ${c.to} while ${c.group.name} was read, which was not read again`,
+    expected: `${c.group.name} read again until config_generation stays the same`,
+    evidence: [
+      { what: "config_generation before", value: hex(c.from) },
+      { what: "config_generation after", value: hex(c.to) },
+    ],
+    place: c.place,
+  });
+}

@@ -1,0 +1,84 @@
+import { PciCommand } from "../../../../spec/pci.ts";
+import { F } from "../../../../spec/virtio/features.ts";
+import { EventSuppr, RingEventFlags } from "../../../../spec/virtio/packed.ts";
+import { NO_VECTOR } from "../../../../spec/virtio/pci.ts";
+import { AVAIL_F_NO_INTERRUPT, needEvent } from "../../../../spec/virtio/split.ts";
+import type { MachineModel } from "../../model/machine.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Rule } from "../../rule.ts";
+import { Waiting } from "../liveness/waiting.ts";
+import { commandOf, msixControl } from "../pci/_capabilities.ts";
+
+/** Whether the driver asked for an interrupt for any of the last `unread` buffers that came back. */
+function asked(machine: MachineModel, queue: QueueModel, unread: number): boolean {
+  const ring = queue.ring!;
+  if (ring.kind === "packed") {
+    const flags = machine.u16(ring.addressOf("driverEvent") + EventSuppr.FLAGS) & 3;
+    return flags !== RingEventFlags.DISABLE;
+  }
+  if (!queue.device.has(F.EVENT_IDX)) {
+    return (machine.u16(ring.addressOf("availFlags")) & AVAIL_F_NO_INTERRUPT) === 0;
+  }
+  const { used } = ring.indices;
+  return needEvent(machine.u16(ring.addressOf("usedEvent")), used, (used - unread) & 0xffff);
+}
+
+/** Why the interrupt of a queue cannot reach the CPU; undefined if nothing is seen. */
+function closedPath(waiting: Waiting, queue: QueueModel): string | undefined {
+  const { device } = queue;
+  const config = waiting.machine.functions.get(device.place)?.config;
+  if (config !== undefined && device.msixEnabled) {
+    if (queue.vector === NO_VECTOR) return "MSI-X is on, and the queue has no vector";
+    if (msixControl(config)?.masked) return "the MSI-X function mask is set";
+    return waiting.tables.entry(device, queue.vector).masked
+      ? `MSI-X entry ${queue.vector} is masked`
+      : undefined;
+  }
+  if (config !== undefined && (commandOf(config) & PciCommand.INTX_DISABLE) !== 0) {
+    return "MSI-X is off, and INTx is disabled in COMMAND";
+  }
+  for (const [line, { device: own }] of waiting.lines) {
+    // A line of PCI is nobody's own. One that was open once was masked by a kernel that could not quieten it.
+    if (own !== undefined ? own !== device : device.transport !== "pci") continue;
+    if (!waiting.apics.line(line)?.everOpen) {
+      return `line ${line} is asserted, and nobody has opened it in the IOAPIC`;
+    }
+  }
+  return undefined;
+}
+
+/** Used buffers of which nobody hears. */
+export const INTERRUPT_PATH: Rule = {
+  id: "interrupt-path-open",
+  clauses: [],
+  level: "violation",
+  section: "virtio 1.4, 4.1.5.1.2, 4.2.3.4",
+  title: "Who waits for a device's interrupt has opened its way: vector, masks, line",
+  hint:
+    "Follow the interrupt: is MSI-X or INTx on, has the queue a vector, is the entry or the IOAPIC's line unmasked?",
+  watch(scene) {
+    const waiting = new Waiting(scene);
+    return waiting.watcher({
+      end(how) {
+        if (how !== "stuck") return;
+        for (const device of scene.machine.devices) {
+          if (!device.live || device.legacy) continue;
+          for (const queue of device.queues.values()) {
+            if (!queue.enabled || queue.ring === undefined) continue;
+            const unread = queue.ring.used - waiting.progress(queue).seen;
+            if (unread <= 0 || !asked(scene.machine, queue, unread)) continue;
+            const why = closedPath(waiting, queue);
+            if (why === undefined) continue;
+            scene.report({
+              device,
+              queue,
+              found: `the CPU waits for an interrupt of queue ${queue.index} that cannot come: ${why}`,
+              expected: "a way from the queue to the CPU",
+              evidence: [{ what: "used buffers that the driver has not looked at", value: `${unread}` }],
+            });
+          }
+        }
+      },
+    });
+  },
+};

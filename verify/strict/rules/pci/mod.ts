@@ -1,0 +1,33 @@
+/** Rules of virtio over PCI (virtio 1.4, 4.1). */
+import type { Rule } from "../../rule.ts";
+import { CAPABILITY_WRITTEN, CONFIG_WINDOW } from "./capabilities.ts";
+import { BAR_WHILE_DECODING, BUS_MASTER, MEMORY_DECODING } from "./config_space.ts";
+import {
+  MSIX_ENTRY_FILLED,
+  MSIX_ISR_READ,
+  MSIX_READ_BACK,
+  MSIX_UNMASKED,
+  MSIX_VECTOR_RANGE,
+} from "./msix.ts";
+import { PCI_NOTIFY_QUEUE, PCI_NOTIFY_WIDTH } from "./notify.ts";
+import { PCI_OUTSIDE_STRUCTURES } from "./outside.ts";
+import { PCI_ACCESS_WIDTH, PCI_READ_ONLY } from "./registers.ts";
+
+/** All of them. */
+export const PCI_RULES: readonly Rule[] = [
+  BAR_WHILE_DECODING,
+  BUS_MASTER,
+  MEMORY_DECODING,
+  CAPABILITY_WRITTEN,
+  CONFIG_WINDOW,
+  PCI_ACCESS_WIDTH,
+  PCI_READ_ONLY,
+  PCI_OUTSIDE_STRUCTURES,
+  PCI_NOTIFY_WIDTH,
+  PCI_NOTIFY_QUEUE,
+  MSIX_VECTOR_RANGE,
+  MSIX_READ_BACK,
+  MSIX_ENTRY_FILLED,
+  MSIX_UNMASKED,
+  MSIX_ISR_READ,
+];
