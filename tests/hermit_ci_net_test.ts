@@ -97,6 +97,7 @@ async function runs(image: string, line: string, platform: string[], port: numbe
       "-A",
       MAIN,
       ...(WORDS[image] ?? [image]),
+      "--strict",
       ...platform,
       ...line.trim().split(/\s+/),
     ],
@@ -122,6 +123,7 @@ async function runs(image: string, line: string, platform: string[], port: numbe
   if (failure !== undefined) throw new Error(`${failure}\n${said}`, { cause: failure });
   assertEquals(code, 3, said);
   assert(!/not freed|failed/.test(said), said);
+  assertMatch(said, /strict: no rule was broken/);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { TRANSPORT } from "#transport";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { qemuTest } from "./support/qemu.ts";
+import { STRICT } from "./support/strict.ts";
 
 /**
  * The console and rng rows of Hermit's own CI (its test runner at b0678ba), from their own command lines. Success there is
@@ -66,7 +67,9 @@ for (const row of rows()) {
 }
 
 async function runs(row: Row, platform: string[]): Promise<void> {
-  const { code, out, err } = await run([row.app, ...platform, ...row.line.trim().split(/\s+/)], row.input);
+  const options = [...platform, ...STRICT ? ["--strict"] : []];
+  const { code, out, err } = await run([row.app, ...options, ...row.line.trim().split(/\s+/)], row.input);
+  if (STRICT) assertMatch(err, /strict: no rule was broken/);
   assert(code === 0 || code === 3, `status ${code}\n${out}\n${err}`);
   assertEquals(code, 3, "isa-debug-exit is there, so success is 3, as Hermit's runner expects");
   assertMatch(out, row.expect);

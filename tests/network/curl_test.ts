@@ -17,6 +17,7 @@ function curlTest(
   netdev: string,
   device: string,
   run: (guest: Guest, url: string) => Promise<void>,
+  options: string[] = [],
 ): void {
   if (!HERE) return;
   Deno.test({
@@ -24,7 +25,7 @@ function curlTest(
     ignore: !CURL,
     async fn() {
       const guest = await startGuest(
-        ["httpd"],
+        ["httpd", ...options],
         machineWords(`user,id=n0,hostfwd=tcp::0-:9975${netdev}`, device),
       );
       let output = "";
@@ -33,7 +34,7 @@ function curlTest(
       } finally {
         output = await guest.stop();
       }
-      assert(!/ERROR|panic|not freed/i.test(output), output);
+      assert(!/ERROR|panic|not freed|^(?:violation|warning|note): /im.test(output), output);
     },
   });
 }
@@ -88,6 +89,19 @@ curlTest("packed ring, pairs of queues", "", ",packed=on,mq=on", async (_, url) 
   await bigBody(url, 8);
   await parallel(url, 50);
 });
+
+for (const device of ["", ",packed=on,mq=on", ",mrg_rxbuf=off,csum=off,guest_csum=off"]) {
+  curlTest(
+    `strict: no rule is broken on a bad link (virtio-net${device})`,
+    ",x-loss=5%,x-dup=5%",
+    device,
+    async (_, url) => {
+      await bigBody(url, 1);
+      await parallel(url, 50);
+    },
+    ["--strict"],
+  );
+}
 
 curlTest("5 % loss, duplication and reordering", ",x-loss=5%,x-dup=5%,x-reorder=5%", "", async (_, url) => {
   await bigBody(url, 8);

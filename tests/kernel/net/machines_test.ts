@@ -7,6 +7,7 @@ import { Cluster } from "../../../devices/net/cluster.ts";
 import { boot, type Kernel } from "../../../kernel/mod.ts";
 import { NO_TRACE } from "../../../spec/trace.ts";
 import { CAREFUL } from "../../support/simulated.ts";
+import { STRICT, StrictTest } from "../../support/strict.ts";
 
 /** Whole unikernels on one hub: card, driver, stack, application, under each transport and with and without an offset. */
 
@@ -34,14 +35,16 @@ function unikernel(
       index.toString(16).padStart(2, "0")
     }${device}`;
   const terminal = new BufferChardev("c0");
+  const strict = STRICT ? new StrictTest() : undefined;
   const machine = createMachine(parseDescription([...words.split(" "), "-append", append]), {
     chardevs: new Map([["c0", terminal]]),
     seed: index,
-    trace: NO_TRACE,
+    trace: strict?.trace() ?? NO_TRACE,
     pace: cluster.member(),
     netdevs: new Map([["n0", cluster.hub(0).port("n0")]]),
   });
-  return { kernel: boot(machine, { app, appArgs, careful: CAREFUL }), terminal };
+  strict?.watches(machine);
+  return { kernel: boot(machine, { app, appArgs, careful: CAREFUL, ...strict?.boot() }), terminal };
 }
 async function run(...all: Unikernel[]): Promise<{ codes: number[]; texts: string[] }> {
   const codes = await Promise.all(all.map(({ kernel }) => kernel.run()));
