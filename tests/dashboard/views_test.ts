@@ -72,6 +72,23 @@ test("interrupts are counted as the kernel counts them", async () => {
     ));}
 });
 
+test("a message is named by the queues whose vector points at it, as the driver has set them up", async () => {
+  const run = await theRun();
+  const { messages, vectors } = interrupts(working(run).state);
+  if (BUILT === "mmio") return assertEquals(messages, []);
+  const kernel = run.kernel.parts.interrupts.statistics().filter((s) => s.line === undefined);
+  assertEquals(messages.map((m) => m.vector), kernel.map((s) => s.vector), "those never sent are listed too");
+  const names = new Map(kernel.map((s) => [s.vector, s.name]));
+  for (const m of messages) {
+    assertEquals(/config/.test(m.purpose), names.get(m.vector)!.endsWith("config"), m.purpose);
+    assertEquals(/queue \d/.test(m.purpose), names.get(m.vector)!.endsWith("queue"), m.purpose);
+  }
+  // virtio 1.4, 5.1.2: receiveq1 is queue 0, transmitq1 queue 1.
+  const net = messages.filter((m) => m.device.startsWith("virtio-net")).map((m) => m.purpose);
+  assertEquals(net.slice(1), ["queue 0 (receive)", "queue 1 (transmit)"]);
+  assert(vectors.some((v) => v.from === "message of virtio-net-pci.0: queue 0 (receive)"));
+});
+
 test("a page walk ends where the kernel's does, level by level", async () => {
   const run = await theRun();
   const { state, read } = working(run);

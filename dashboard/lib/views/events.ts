@@ -1,5 +1,5 @@
 import type { TraceEvent } from "../protocol.ts";
-import { hex } from "./numbers.ts";
+import { hex, time } from "./numbers.ts";
 
 /** Bytes of a memory write that a line shows. */
 const SHOWN = 16;
@@ -104,7 +104,7 @@ export function eventLine(e: TraceEvent): EventLine {
       return {
         actor: "cpu",
         what: "halts",
-        text: e.until === undefined ? "until an interrupt" : `until ${e.until} ns`,
+        text: e.until === undefined ? "until an interrupt" : `until ${time(e.until)}`,
       };
     case "task_switch":
       return { actor: "cpu", what: "runs task", text: e.task };
