@@ -26,6 +26,23 @@ function lastUsed(scene: Scene, queue: QueueModel): Evidence[] {
   return [bytesAt(scene, `used ring entry ${entry % ring.size}`, ring.addressOf("usedEntry", entry), 8)];
 }
 
+/** IN_ORDER: ids that came back, and are not in use again: by which number in the queue. */
+class CameBack {
+  private readonly numbers = new PerQueue(() => new Map<number, number>());
+
+  readonly watcher: Watcher = {
+    queueEnabled: (queue) => this.numbers.forget(queue),
+    published: (queue, chain) => void this.numbers.of(queue).delete(chain.id),
+    used: (queue, chain) => {
+      if (chain !== undefined) this.numbers.of(queue).set(chain.id, chain.number);
+    },
+  };
+  /** The number of a chain that a later one has taken back with it; undefined if it is no such chain. */
+  number(queue: QueueModel, id: number): number | undefined {
+    return queue.device.has(F.IN_ORDER) ? this.numbers.of(queue).get(id) : undefined;
+  }
+}
+
 export const DEVICE_USED_ID: Rule = {
   id: "device-used-id",
   clauses: [],
@@ -34,9 +51,10 @@ export const DEVICE_USED_ID: Rule = {
   title: "A device gives back chains that it has: the id it names is that of a chain in flight",
   hint:
     "This is the device's fault, not the driver's. A driver should nevertheless check the id before it uses it.",
-  watch: (scene) =>
-    watchUsed(scene, (queue, chain, id) => {
-      if (chain !== undefined) return;
+  watch(scene) {
+    const back = new CameBack();
+    return watchUsed(scene, (queue, chain, id) => {
+      if (chain !== undefined || back.number(queue, id) !== undefined) return;
       const known = [...queue.ring!.inFlight.keys()].slice(0, 16);
       scene.report({
         device: queue.device,
@@ -46,7 +64,8 @@ export const DEVICE_USED_ID: Rule = {
         evidence: lastUsed(scene, queue),
         place: [],
       });
-    }),
+    }, back.watcher);
+  },
 };
 
 export const DEVICE_USED_LENGTH: Rule = {
@@ -83,22 +102,18 @@ export const DEVICE_IN_ORDER: Rule = {
   title: "With VIRTIO_F_IN_ORDER a device gives chains back in the order in which it got them",
   hint: "This is the device's fault, not the driver's.",
   watch(scene) {
-    const last = new PerQueue(() => ({ number: -1 }));
+    const back = new CameBack();
     return watchUsed(scene, (queue, chain, id) => {
-      if (chain === undefined || !queue.device.has(F.IN_ORDER)) return;
-      const state = last.of(queue);
-      const before = state.number;
-      state.number = Math.max(before, chain.number);
-      if (chain.number > before) return;
+      const number = chain === undefined ? back.number(queue, id) : undefined;
+      if (number === undefined) return;
       scene.report({
         device: queue.device,
         queue,
-        found:
-          `the device gave back ${id}, the chain number ${chain.number} of the queue, after number ${before}`,
+        found: `the device gave back ${id}, the chain number ${number} of the queue, after a later one`,
         expected: "chains in the order in which they were made available",
         evidence: lastUsed(scene, queue),
         place: [],
       });
-    }, { queueEnabled: (queue) => last.forget(queue) });
+    }, back.watcher);
   },
 };

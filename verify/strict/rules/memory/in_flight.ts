@@ -9,7 +9,10 @@ function about(scene: Scene, held: Held, what: string, address: number, length: 
   return {
     device: held.queue.device,
     queue: held.queue,
-    found: `${plural(length, "byte")} at ${hex(address)} ${what}: part of the ${held.what} of ` +
+    found:
+      `${plural(length, "byte")} at ${hex(address)} ${
+        length === 1 ? "was" : "were"
+      } ${what}: part of the ${held.what} of ` +
       `${chainName(held.queue, held.chain)} in ${held.queue.name}`,
     evidence: [bytesAt(scene, held.what, address, length)],
   };
@@ -29,7 +32,7 @@ export const TABLE_IN_FLIGHT: Rule = {
       const held = holderOf(scene, write.address, write.length);
       if (held?.what !== "table") return;
       const expected = "no change before the device has used the chain";
-      scene.report({ ...about(scene, held, "were written", write.address, write.length), expected });
+      scene.report({ ...about(scene, held, "written", write.address, write.length), expected });
     },
   }),
 };
@@ -48,7 +51,7 @@ export const SENT_BUFFER_WRITTEN: Rule = {
       const held = holderOf(scene, write.address, write.length);
       if (held?.what !== "readable buffer") return;
       const expected = "no change before the device has used the buffer";
-      scene.report({ ...about(scene, held, "were written", write.address, write.length), expected });
+      scene.report({ ...about(scene, held, "written", write.address, write.length), expected });
     },
   }),
 };
@@ -69,7 +72,7 @@ export const RECEIVE_BUFFER_WRITTEN: Rule = {
       const held = holderOf(scene, write.address, write.length);
       if (held?.what !== "writable buffer") return;
       const expected = "no store before the device has used the buffer";
-      scene.report({ ...about(scene, held, "were written", write.address, write.length), expected });
+      scene.report({ ...about(scene, held, "written", write.address, write.length), expected });
     },
   }),
 };
@@ -90,7 +93,7 @@ export const RECEIVE_BUFFER_READ: Rule = {
       const held = holderOf(scene, read.address, read.length);
       if (held?.what !== "writable buffer") return;
       const expected = "the device has used the buffer before it is read";
-      scene.report({ ...about(scene, held, "were read", read.address, read.length), expected });
+      scene.report({ ...about(scene, held, "read", read.address, read.length), expected });
     },
   }),
 };

@@ -16,21 +16,20 @@ interface Trespass {
   readonly noRoom: boolean;
 }
 
-/** How far the driver has run into descriptors of the device since it published last. */
-class Overrun {
+/** How far the driver has filled descriptors, one after the other, since it published last. */
+class Filled {
   private readonly runs = new Map<QueueModel, { published: number; slots: number }>();
 
-  /** Whether this descriptor is the next behind the free ones, or behind those that were overrun already. */
+  /** Whether this descriptor is next in the row that begins where the driver published last, or part of it already. */
   reaches(queue: QueueModel, slot: number): boolean {
     const ring = queue.ring!;
     let run = this.runs.get(queue);
     if (run?.published !== ring.published) {
       this.runs.set(queue, run = { published: ring.published, slots: 0 });
     }
-    const free = Math.max(0, ring.size - ring.descriptorsInFlight);
     const distance = (slot - ring.indices.avail + ring.size) % ring.size;
-    if (distance === free + run!.slots) run!.slots++;
-    return distance >= free && distance < free + run!.slots;
+    if (distance === run!.slots) run!.slots++;
+    return distance < run!.slots;
   }
   forget(queue: QueueModel): void {
     this.runs.delete(queue);
@@ -38,19 +37,18 @@ class Overrun {
 }
 
 /** Descriptors of the device that a write changes; those that a fault of the flags leaves open are not spoken of. */
-function trespass(scene: Scene, overrun: Overrun, write: DriverWrite): Trespass | undefined {
+function trespass(scene: Scene, filled: Filled, write: DriverWrite): Trespass | undefined {
   const { part } = write;
   const ring = part?.queue.ring;
-  if (part === undefined || ring?.kind !== "packed" || part.area !== "desc" || !changes(scene, write)) {
-    return undefined;
-  }
+  if (part === undefined || ring?.kind !== "packed" || part.area !== "desc") return undefined;
   const last = (part.offset + write.length - 1) >> 4;
   for (let slot = part.offset >> 4; slot <= last && slot < ring.size; slot++) {
     const address = ring.addressOf("descriptor", slot);
+    const noRoom = filled.reaches(part.queue, slot);
     const owner = ring.ownerOf(address, 16);
-    if (owner?.what !== "descriptor") continue;
+    if (owner?.what !== "descriptor" || !changes(scene, write)) continue;
     if (owner.chain.faults.some((f) => f.kind === "wrap" && f.descriptor === address)) continue;
-    return { queue: part.queue, slot, noRoom: overrun.reaches(part.queue, slot) };
+    return { queue: part.queue, slot, noRoom };
   }
   return undefined;
 }
@@ -66,15 +64,15 @@ export const PACKED_NO_ROOM: Rule = {
     "Count the descriptors in flight: a list needs as many free ones as it has elements. They come back when the " +
     "driver sees their USED bit change, as many as the chain with that id had.",
   watch(scene) {
-    const overrun = new Overrun();
+    const filled = new Filled();
     const told = new Map<QueueModel, number>();
     return {
       queueEnabled(queue) {
         told.delete(queue);
-        overrun.forget(queue);
+        filled.forget(queue);
       },
       write(write) {
-        const found = trespass(scene, overrun, write);
+        const found = trespass(scene, filled, write);
         if (found === undefined || !found.noRoom) return;
         const ring = found.queue.ring!;
         if (told.get(found.queue) === ring.published) return;
@@ -108,11 +106,11 @@ export const PACKED_DESCRIPTOR_IN_FLIGHT: Rule = {
     "Is this descriptor free? A packed ring is filled in ring order: the next place follows the last one used, and " +
     "has nothing to do with buffer ids.",
   watch(scene) {
-    const overrun = new Overrun();
+    const filled = new Filled();
     return {
-      queueEnabled: (queue) => overrun.forget(queue),
+      queueEnabled: (queue) => filled.forget(queue),
       write(write) {
-        const found = trespass(scene, overrun, write);
+        const found = trespass(scene, filled, write);
         if (found === undefined || found.noRoom) return;
         const ring = found.queue.ring!;
         scene.report({
