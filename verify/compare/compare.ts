@@ -206,19 +206,20 @@ export interface Found {
   readonly lane: LaneResult;
   readonly hunk: Hunk;
 }
-/** All differences in the order of A's lines; where A has nothing, of the line before. */
-export function differencesOf({ lanes }: Comparison): Found[] {
-  const at = ({ lane: { a, b }, hunk }: Found) =>
-    hunk.a0 < hunk.a1
-      ? a.line[hunk.a0]
-      : hunk.a0 > 0
-      ? a.line[hunk.a0 - 1] + 0.5
-      : a.length > 0
-      ? a.line[0] - 0.5
-      : b.line[0];
-  const all = lanes.flatMap((lane) => lane.hunks.map((hunk) => ({ lane, hunk })));
-  const places = new Map(all.map((f) => [f, at(f)]));
-  return all.sort((x, y) => places.get(x)! - places.get(y)!);
+/** All differences in the order of A's lines; where A has nothing, of the line before. Steps of golden traces are one count. */
+export function differencesOf({ a, b, lanes }: Comparison): Found[] {
+  const golden = a.format === "golden" && b.format === "golden";
+  const place = ({ lane: { a, b }, hunk }: Found): number => {
+    const inA = hunk.a0 < hunk.a1 ? a.line[hunk.a0] : Infinity,
+      inB = hunk.b0 < hunk.b1 ? b.line[hunk.b0] : Infinity;
+    if (golden) return Math.min(inA, inB);
+    if (inA < Infinity) return inA;
+    return hunk.a0 > 0 ? a.line[hunk.a0 - 1] + 0.5 : a.length > 0 ? a.line[0] - 0.5 : inB;
+  };
+  return lanes.flatMap((lane) => lane.hunks.map((hunk) => ({ lane, hunk })))
+    .map((found) => ({ found, at: place(found) }))
+    .sort((x, y) => x.at - y.at)
+    .map(({ found }) => found);
 }
 
 /** The difference to look at: the first one that time alone does not make, or else the first. Barriers of golden traces last. */

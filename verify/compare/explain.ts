@@ -58,6 +58,12 @@ export function explain(comparison: Comparison, found: Found): Explanation {
         : "How often somebody is notified depends on how far the other end has come; time alone can make this difference.",
     );
   }
+  const unexplained = a.replay?.unexplained ?? b.replay?.unexplained;
+  if (unexplained !== undefined) {
+    notes.push(
+      `The replay on our queue ends at step ${unexplained}: nothing explains what is there (deno task golden).`,
+    );
+  }
   return {
     text,
     meaning: about === undefined ? undefined : `${(x ?? y)!.name}: ${about.what} (${about.clause})`,

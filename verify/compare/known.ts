@@ -8,11 +8,14 @@ export interface Known {
   /** `D08` of docs/hermit-defects.md; undefined: named there in the closing lines, without a number. */
   readonly id: string | undefined;
   readonly text: string;
-  /** False: this is what it looks like; true: the replay of the golden trace has found it at this step. */
-  readonly certain: boolean;
+  /**
+   * `here`: the replay of the golden trace has found it at this step. `earlier`: at an earlier one, from which this may
+   * follow. `like`: this is what it looks like.
+   */
+  readonly how: "here" | "earlier" | "like";
 }
 
-const named = (id: string, certain = false): Known => ({ id, text: CLAUSES[id], certain });
+const named = (id: string, how: Known["how"] = "like"): Known => ({ id, text: CLAUSES[id], how });
 const flag = (s: Shown | undefined, bit: number) => ((s?.value ?? 0) & bit) !== 0;
 
 /** What a difference looks like, by its steps. Either side may be the Hermit. */
@@ -24,7 +27,7 @@ function patterns(a: Shown | undefined, b: Shown | undefined, before: Shown | un
     const text =
       "Hermit's split try_recv has its read barrier before the load of used.idx, so also when it finds nothing " +
       "(virtio 1.4, 2.7.14)";
-    return [{ id: undefined, text, certain: false }];
+    return [{ id: undefined, text, how: "like" }];
   }
   if (both && one.kind === "barrier" && a.text.replace(/\w+\//, "") === b.text.replace(/\w+\//, "")) {
     return [named("D08")];
@@ -52,14 +55,14 @@ function patterns(a: Shown | undefined, b: Shown | undefined, before: Shown | un
     return [{
       id: undefined,
       text: "Hermit's reset_dev does not wait for status 0 (virtio 1.4, 4.1.4.3.2)",
-      certain: false,
+      how: "like",
     }];
   }
   if (both && status(a) && (flag(a, DeviceStatus.FAILED) || flag(b, DeviceStatus.FAILED))) {
     return [{
       id: undefined,
       text: "Hermit's set_failed clears the other bits (virtio 1.4, 2.1.1)",
-      certain: false,
+      how: "like",
     }];
   }
   return [];
@@ -74,15 +77,16 @@ export function knownDivergences(
 ): Known[] {
   const { vocabulary } = comparison;
   const like = patterns(a, b, stepAt(lane.a, hunk.a0 - 1, vocabulary));
-  const golden = comparison.a.divergences !== undefined ? comparison.a : comparison.b;
-  if (golden.divergences === undefined) return like;
+  const golden = comparison.a.replay !== undefined ? comparison.a : comparison.b;
+  if (golden.replay === undefined) return like;
+  const { at, unexplained } = golden.replay;
   const step = (golden === comparison.a ? a : b)?.line ?? (a ?? b)?.line ?? 0;
-  const found = Object.entries(golden.divergences);
-  if (like[0]?.id === "D08" && "D08" in golden.divergences) return [named("D08", true)];
+  if (unexplained !== undefined && step >= unexplained) return [];
+  if (like[0]?.id === "D08" && "D08" in at) return [named("D08", "here")];
   if (like.length > 0 && like[0].id === undefined) return like;
-  const fits = found.filter(([id]) => id !== "D08");
-  const here = fits.filter(([, at]) => at === step);
-  if (here.length > 0) return here.map(([id]) => named(id, true));
-  const earlier = fits.filter(([, at]) => at < step).sort((x, y) => y[1] - x[1]);
-  return earlier.slice(0, 1).map(([id]) => named(id, true));
+  const fits = Object.entries(at).filter(([id]) => id !== "D08");
+  const here = fits.filter(([, n]) => n === step);
+  if (here.length > 0) return here.map(([id]) => named(id, "here"));
+  const earlier = fits.filter(([, n]) => n < step).sort((x, y) => y[1] - x[1]);
+  return earlier.slice(0, 1).map(([id]) => named(id, "earlier"));
 }

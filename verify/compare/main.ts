@@ -1,4 +1,4 @@
-import { compareSides, oursOfGolden, readTraceFile, type Side, TraceInputError, Vocabulary } from "./mod.ts";
+import { againstOurs, compareSides, readTraceFile, type Side, TraceInputError, Vocabulary } from "./mod.ts";
 import { jsonReport } from "./json.ts";
 import { type CompareOptions, CompareUsageError, HELP, readCompareOptions } from "./options.ts";
 import { report } from "./print.ts";
@@ -45,7 +45,7 @@ async function readBoth({ files }: CompareOptions, vocabulary: Vocabulary): Prom
       `${files[0]}: is no golden trace: a second trace is needed to compare it with`,
     );
   }
-  return [first.side, oursOfGolden(first.golden.trace, first.golden.replay, vocabulary)];
+  return againstOurs(first.golden.trace, first.golden.replay, files[0], vocabulary);
 }
 
 function printer(): (line: string) => boolean {

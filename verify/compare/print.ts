@@ -131,9 +131,10 @@ function* inWords({ text, meaning, known, notes }: Explanation): Generator<strin
   yield `  ${text}`;
   if (meaning !== undefined) yield `  ${meaning}`;
   for (const note of notes) yield `  ${note}`;
-  for (const { id, text, certain } of known) {
-    yield `  ${certain ? "Known" : "Looks like a known divergence of Hermit"}: ${
-      id === undefined ? "" : `${id}: `
-    }${text}`;
-  }
+  for (const { id, text, how } of known) yield `  ${HOW[how]}: ${id === undefined ? "" : `${id}: `}${text}`;
 }
+const HOW: Readonly<Record<Explanation["known"][number]["how"], string>> = {
+  here: "A known divergence of Hermit",
+  earlier: "May follow from an earlier divergence of Hermit",
+  like: "Looks like a known divergence of Hermit",
+};

@@ -5,7 +5,7 @@ import { Decoder } from "./decoder.ts";
 import { Recording } from "./recording.ts";
 import type { Replayed } from "./replay_ours.ts";
 import { registerName } from "./registers.ts";
-import { type Kind, type Side, TraceInputError, type Vocabulary } from "./steps.ts";
+import { type Kind, type ReplayVerdict, type Side, TraceInputError, type Vocabulary } from "./steps.ts";
 
 const AREAS = ["desc", "driver", "device"] as const;
 const CAN: readonly Kind[] = ["write", "kick", "notify", "ring", "barrier", "used"];
@@ -27,21 +27,33 @@ export function parseGolden(value: unknown, file: string): Trace {
 
 /** Steps of a golden trace; the numbers count its operations. */
 export function goldenSide(trace: Trace, replay: Replayed, file: string, vocabulary: Vocabulary): Side {
-  return sideOf(trace, file, vocabulary, replay.at);
+  return sideOf(trace, file, vocabulary, replay);
 }
 
-/** Our own queue under the operations of a golden trace, in the same form. */
-export function oursOfGolden(trace: Trace, { steps }: Replayed, vocabulary: Vocabulary): Side {
-  const made = steps.some((s) => Object.keys(s.areas).length > 0);
-  const ours = { ...trace, steps: [...steps], size: made ? trace.size : 0 };
-  return sideOf(ours, `ours of ${trace.name}`, vocabulary, undefined);
+/**
+ * A golden trace, and our own queue under its operations in the same form. Where the replay could not go on, both end.
+ */
+export function againstOurs(
+  trace: Trace,
+  replay: Replayed,
+  file: string,
+  vocabulary: Vocabulary,
+): [Side, Side] {
+  const last = replay.unexplained ?? Infinity;
+  const theirs = { ...trace, steps: trace.steps.filter((s) => s.i <= last) };
+  const made = replay.steps.some((s) => Object.keys(s.areas).length > 0);
+  const ours = { ...trace, steps: [...replay.steps], size: made ? trace.size : 0 };
+  return [
+    sideOf(theirs, file, vocabulary, replay),
+    sideOf(ours, `ours of ${trace.name}`, vocabulary, undefined),
+  ];
 }
 
 function sideOf(
   trace: Trace,
   file: string,
   vocabulary: Vocabulary,
-  divergences: Record<string, number> | undefined,
+  replay: ReplayVerdict | undefined,
 ): Side {
   const out = new Recording(file, vocabulary);
   const decoder = new Decoder(out, { selects: false });
@@ -71,7 +83,7 @@ function sideOf(
     devices: out.finish(() => false),
     leftOut: out.leftOut,
     lines: trace.steps.length,
-    ...divergences === undefined ? {} : { divergences },
+    ...replay === undefined ? {} : { replay },
   };
 }
 

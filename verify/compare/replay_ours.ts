@@ -1,23 +1,22 @@
 import { type OurStep, replayTrace } from "../golden/replay.ts";
 import { type DriverState, toHex, type Trace, type TraceStep } from "../golden/schema.ts";
+import type { ReplayVerdict } from "./steps.ts";
 
 const AREAS = ["desc", "driver", "device"] as const;
 type Before = Partial<Record<(typeof AREAS)[number], Uint8Array>>;
 
 /** What came of a golden trace's operations on our own queue. */
-export interface Replayed {
+export interface Replayed extends ReplayVerdict {
   /** In the form of the trace, without what the driver hands back. */
   readonly steps: readonly TraceStep[];
-  /** Step at which each known divergence of Hermit shows first, by id. */
-  readonly at: Readonly<Record<string, number>>;
 }
 
 /** Replays a golden trace on our queue, and keeps what it did. */
 export function replayOurs(trace: Trace): Replayed {
   const steps: TraceStep[] = [];
   const before: Before = {};
-  const { at } = replayTrace(trace, (ours) => steps.push(ourStep(ours, before)));
-  return { steps, at };
+  const { at, difference } = replayTrace(trace, (ours) => steps.push(ourStep(ours, before)));
+  return { steps, at, unexplained: difference?.step };
 }
 
 function ourStep({ step, world, queue, areas, writes }: OurStep, before: Before): TraceStep {

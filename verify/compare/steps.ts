@@ -114,8 +114,15 @@ export interface Side {
   /** Records that are no steps, by what they are. */
   readonly leftOut: ReadonlyMap<string, number>;
   readonly lines: number;
-  /** Step of a golden trace at which a known divergence of Hermit shows first, by its id. */
-  readonly divergences?: Readonly<Record<string, number>>;
+  /** Of a golden trace: what its replay on our queue has found. */
+  readonly replay?: ReplayVerdict;
+}
+/** What the replayer says of a golden trace (`deno task golden`). */
+export interface ReplayVerdict {
+  /** Step at which each known divergence of Hermit shows first, by its id. */
+  readonly at: Readonly<Record<string, number>>;
+  /** Step from which on it has no explanation. */
+  readonly unexplained: number | undefined;
 }
 
 /** A file that is no trace, or a broken one. The message names file and line. */

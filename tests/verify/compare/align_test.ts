@@ -41,17 +41,21 @@ onceTest("align: inserted and deleted steps are found, and no more than these", 
   const step = fc.integer({ min: 0, max: 20 });
   const edit = fc.record({ at: fc.nat(), step, insert: fc.boolean() });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 400, size: "max" }), fc.array(edit, { maxLength: 12, size: "max" }), (a, edits) => {
-      const b = [...a];
-      for (const { at, step, insert } of edits) {
-        if (insert) b.splice(at % (b.length + 1), 0, step);
-        else if (b.length > 0) b.splice(at % b.length, 1);
-      }
-      const same = run(a, b);
-      const script = a.length + b.length - 2 * same;
-      assert(script <= edits.length, `${script} edits found, ${edits.length} made`);
-      assertEquals(same, longest(a, b));
-    }),
+    fc.property(
+      fc.array(step, { maxLength: 400, size: "max" }),
+      fc.array(edit, { maxLength: 12, size: "max" }),
+      (a, edits) => {
+        const b = [...a];
+        for (const { at, step, insert } of edits) {
+          if (insert) b.splice(at % (b.length + 1), 0, step);
+          else if (b.length > 0) b.splice(at % b.length, 1);
+        }
+        const same = run(a, b);
+        const script = a.length + b.length - 2 * same;
+        assert(script <= edits.length, `${script} edits found, ${edits.length} made`);
+        assertEquals(same, longest(a, b));
+      },
+    ),
     { numRuns: 300 },
   );
 });

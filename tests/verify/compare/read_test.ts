@@ -1,0 +1,138 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { linesOf, MAX_LINE } from "../../../verify/compare/lines.ts";
+import { readTraceFile, TraceInputError, Vocabulary } from "../../../verify/compare/mod.ts";
+import { onceTest } from "../../support/once.ts";
+import { compare, inFolder } from "./_support.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const read = async (text: string | Uint8Array, name = "x") =>
+  (await readTraceFile(name, [typeof text === "string" ? encode(text) : text], new Vocabulary())).side;
+/** All texts of a device's lane. */
+async function texts(text: string, lane: string): Promise<string[]> {
+  const vocabulary = new Vocabulary();
+  const { side } = await readTraceFile("x", [encode(text)], vocabulary);
+  return side.devices.flatMap((d) => d.lanes.filter((l) => l.lane === lane)).flatMap(({ steps }) =>
+    Array.from({ length: steps.length }, (_, i) => vocabulary.infos[steps.info[i]].text)
+  );
+}
+
+// Lines of a real QEMU 7.2.22, with and without the prefix of its log back end.
+const REAL =
+  `memory_region_ops_write cpu 0 mr 0x5585aa27bbe0 addr 0xe0004014 value 0x3 size 1 name 'virtio-pci-common-virtio-rng'
+virtio_set_status vdev 0x5585aa283470 val 3
+memory_region_ops_write cpu 0 mr 0x5585aa27bbe0 addr 0xe0004008 value 0x1 size 4 name 'virtio-pci-common-virtio-rng'
+memory_region_ops_write cpu 0 mr 0x5585aa27bbe0 addr 0xe000400c value 0x101 size 4 name 'virtio-pci-common-virtio-rng'
+memory_region_ops_write cpu 0 mr 0x5585aa27bbe0 addr 0xe0004016 value 0x0 size 2 name 'virtio-pci-common-virtio-rng'
+memory_region_ops_write cpu 0 mr 0x5585aa27bbe0 addr 0xe0004020 value 0x105010 size 4 name 'virtio-pci-common-virtio-rng'
+virtqueue_pop vq 0x5585aa28ba20 elem 0x5585a9493040 in_num 1 out_num 0
+virtqueue_pop vq 0x5585aa28ba20 elem 0x5585a9493999 in_num 1 out_num 2
+virtqueue_fill vq 0x5585aa28ba20 elem 0x5585a9493999 len 32 idx 0
+virtqueue_flush vq 0x5585aa28ba20 count 1
+virtio_queue_notify vdev 0x5585aa283470 n 0 vq 0x5585aa28ba20
+`;
+
+onceTest("compare: QEMU's lines become steps: names of registers, bits, queues; no addresses", async () => {
+  for (const text of [REAL, REAL.replace(/^/gm, "5597@1796012545.579448:").replace(/5597@[\d.]+:$/, "")]) {
+    assertEquals(await texts(text, "driver"), [
+      "device_status:1 <- 0x3 ACKNOWLEDGE|DRIVER",
+      "driver_feature_select:4 <- 0x1",
+      "driver_feature[1]:4 <- 0x101 VERSION_1 RING_RESET",
+      "queue_select:2 <- 0x0",
+      "queue 0 queue_desc:4 <- (address, page + 0x10)",
+    ]);
+    // Which queue it is, and whose, is said only in the last line.
+    assertEquals(await texts(text, "device"), [
+      "takes a buffer: 0 to read, 1 to write",
+      "takes a buffer: 2 to read, 1 to write",
+      "uses 1 after the oldest: 32 bytes written",
+      "publishes 1",
+    ]);
+    const side = await read(text);
+    assertEquals([side.format, side.devices.length, side.devices[0].type], ["QEMU log", 1, "virtio-rng"]);
+    assertEquals(side.devices[0].lanes.map((l) => [l.lane, l.queue]), [
+      ["driver", undefined],
+      ["status", undefined],
+      ["notify", 0],
+      ["device", 0],
+    ]);
+    assert(!side.can.has("kick") && side.can.has("notify") && side.can.has("pop"));
+  }
+});
+
+onceTest("compare: a file that is no trace, or not whole, is an error that names file and line", async () => {
+  const refuse = async (text: string | Uint8Array, message: string) => {
+    const error = await assertRejects(() => read(text), TraceInputError);
+    assertStringIncludes(error.message, message);
+  };
+  await refuse("", "x: is empty");
+  await refuse("\n\n", "x: is empty");
+  await refuse(
+    "hello\nworld\n",
+    "x: none of its 2 lines is a trace event; expected JSON lines (--trace FILE)",
+  );
+  await refuse(
+    '{"name":"x"}\n',
+    'x:1: JSON, but no trace: found {"name":"x"}, expected records with "t" and "ev"',
+  );
+  await refuse('{\n "name": "x"\n}\n', "x:1: JSON, but no trace");
+  await refuse("[1,2]\n", "x:1: JSON, but no trace: found [1,2]");
+  await refuse(Uint8Array.of(0x1f, 0x8b, 8, 0, 1, 2, 3, 10), "x:1: bytes that are no text");
+  await refuse(Uint8Array.of(65, 10, 0xff, 0xfe, 10), "x:2: bytes that are no text");
+  const record = '{"t":1,"ev":"interrupt","vector":"0x21"}\n';
+  await refuse(`${record}${record.slice(0, 20)}`, "x:2: the file ends in the middle of a line");
+  await refuse(`${record}{"t":1,"ev"\n${record}`, "x:2: not a line of JSON");
+  await refuse(`${record}{"t":1}\n`, "x:2: not a record of a trace");
+  await refuse(REAL.slice(0, -12), "x:11: the file ends in the middle of a line: ");
+  await refuse(
+    REAL.replace("val 3", "val three"),
+    'x:2: virtio_set_status: found "vdev 0x5585aa283470 val three", expected "vdev DEVICE val N"',
+  );
+  await refuse(REAL.replace("addr 0xe0004014 ", ""), "x:1: memory_region_ops_write: found");
+  const golden = Deno.readTextFileSync(new URL("../../data/golden/split/direct_1s1r.json", import.meta.url));
+  await refuse(golden.slice(0, 5000), "a golden trace that is not whole");
+  await refuse(golden.replace('"queue_type":"split"', '"queue_type":"ring"'), 'x: queue_type: found "ring"');
+  await refuse(new Uint8Array(MAX_LINE + 2).fill(97), "x:1: a line of more than 16 MiB");
+  // A whole last line needs no newline; a golden trace may be printed over many lines.
+  assertEquals((await read(record.trimEnd())).lines, 1);
+  assertEquals((await read(JSON.stringify(JSON.parse(golden), null, 2))).format, "golden");
+});
+
+onceTest("compare: lines are found whatever the chunks are", async () => {
+  const bytes = encode("ä\r\n\nlast");
+  for (let size = 1; size <= bytes.length; size++) {
+    const chunks = [];
+    for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
+    const lines = [];
+    for await (const { text, number, ended } of linesOf("x", chunks)) lines.push([text, number, ended]);
+    assertEquals(lines, [["ä", 1, true], ["", 2, true], ["last", 3, false]]);
+  }
+});
+
+onceTest(
+  "compare: files that cannot be read, and wrong options, end with 2 and say why",
+  () =>
+    inFolder(async (path) => {
+      await Deno.writeTextFile(path("log"), REAL);
+      const refuse = async (message: string, ...argv: string[]) => {
+        const { code, out, err } = await compare(...argv);
+        assertEquals([code, out], [2, ""]);
+        assertStringIncludes(err, message);
+      };
+      await refuse(`${path("none")}: no such file`, path("none"), path("log"));
+      await refuse("is a folder", path("log"), path("."));
+      await refuse("a second trace is needed", path("log"));
+      await refuse("found 0 files");
+      await refuse("found 3 files", "a", "b", "c");
+      await refuse("--colour: unknown option (possible: --all,", "--colour", "a", "b");
+      await refuse("--kind foo: unknown kind (possible: read, write,", "--kind", "foo", "a", "b");
+      await refuse("--width 12: expected a whole number from 40 to 1000", "--width", "12", "a", "b");
+      await refuse("--context: needs a value", "a", "b", "--context");
+      await refuse("--kind: given twice", "--kind=read", "--kind=pop", "a", "b");
+      const help = await compare("--help");
+      assertEquals(help.code, 0);
+      for (const word of ["--kind", "interrupt", "Exit status", "-trace 'virtqueue*'"]) {
+        assertStringIncludes(help.out, word);
+      }
+      assertEquals((await compare(path("log"), path("log"))).code, 0);
+    }),
+);
