@@ -134,6 +134,9 @@ function causesOf(waiting: Waiting, queue: QueueModel): Cause[] {
         plural(n, "chain")
       } of which the device was not notified, though it wants to be`;
       causes.push({ weight: 8, text });
+    } else if (ring.inFlight.size > 0) {
+      const text = `${queue.name} holds ${plural(ring.inFlight.size, "chain")}: it is the device's turn`;
+      causes.push({ weight: 1, text });
     }
   }
   const unread = ring.used - waiting.progress(queue).seen;

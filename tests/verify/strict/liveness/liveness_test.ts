@@ -1,0 +1,403 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { F } from "../../../../spec/virtio/features.ts";
+import { EventSuppr } from "../../../../spec/virtio/packed.ts";
+import { Avail, Used } from "../../../../spec/virtio/split.ts";
+import { Bench, le16 } from "../memory/bench.ts";
+import { packedCases, splitCases } from "../memory/cases.ts";
+import { PackedHand } from "../memory/packed_hand.ts";
+import { SplitHand } from "../memory/split_hand.ts";
+
+splitCases([
+  {
+    rule: "lost-notification",
+    what: "published, and the CPU halts",
+    found:
+      /1 chain of .* queue 0 was published, the device wants a notification, and the CPU went idle without one/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      if (!wrong) q.kick();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "the notification comes before the index",
+    found: /and the CPU went idle without one/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      if (wrong) q.bench.notify();
+      q.bench.barrier("write");
+      q.index();
+      if (!wrong) q.kick();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "NO_NOTIFY taken the other way round",
+    found: /without one/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.barrier("general");
+      if (q.wanted() !== wrong) q.bench.notify();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "a driver that polls for ever",
+    found: /the driver has looked 1000 times for what came back without one/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      if (!wrong) q.kick();
+      for (let i = 0; i < 2000; i++) q.take();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "the event index must be the last one of a batch",
+    features: F.EVENT_IDX,
+    found: /3 chains of .* were published/,
+    run(q, wrong) {
+      // Passed by a batch of three, and equal to none but the second.
+      q.setAvailEvent(1);
+      for (let i = 0; i < 3; i++) q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.barrier("general");
+      const wanted = q.wanted();
+      if (wrong ? q.memory.readU16(q.availEventAt) === q.availIdx - 1 : wanted) q.bench.notify();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "to the wrong queue",
+    found: /without one/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.barrier("general");
+      if (q.wanted()) q.bench.notify(wrong ? 1 : 0);
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "needless-notification",
+    what: "NO_NOTIFY is not looked at",
+    found: /was notified although the device had said that it wants no notification/,
+    run(q, wrong) {
+      q.setUsedFlags(1);
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      if (wrong) q.bench.notify();
+      else q.kick();
+    },
+  },
+  {
+    rule: "needless-notification",
+    what: "avail_event lies ahead",
+    features: F.EVENT_IDX,
+    found: /was notified although/,
+    run(q, wrong) {
+      q.setAvailEvent(5);
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.barrier("general");
+      if (q.wanted() || wrong) q.bench.notify();
+    },
+  },
+  {
+    rule: "avail-event-without-feature",
+    what: "avail_event decides though EVENT_IDX was not negotiated",
+    found: /read avail_event, and not flags of the used ring/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.barrier("general");
+      q.memory.readU16(wrong ? q.availEventAt : q.used + Used.FLAGS);
+      q.bench.notify();
+    },
+  },
+  {
+    rule: "used-flags-with-event-idx",
+    what: "flags decide though EVENT_IDX was negotiated",
+    features: F.EVENT_IDX,
+    found: /read flags of the used ring, and not avail_event/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.barrier("general");
+      q.memory.readU16(wrong ? q.used + Used.FLAGS : q.availEventAt);
+      q.bench.notify();
+    },
+  },
+  {
+    rule: "notification-data",
+    what: "always 0",
+    features: F.NOTIFICATION_DATA,
+    found: /a notification of .* queue 0 says 0/,
+    run(q, wrong) {
+      q.entry(q.chain([q.bench.writable()]));
+      q.bench.barrier("write");
+      q.index();
+      q.bench.notify(wrong ? 0 : 1 << 16);
+    },
+  },
+  {
+    rule: "interrupts-without-look",
+    what: "interrupts are asked for, and the CPU halts",
+    found: /1 buffer had come back before the driver asked for them, and it has not looked since/,
+    run(q, wrong) {
+      q.memory.writeU16(q.avail + Avail.FLAGS, 1);
+      const heads = [q.submit(q.bench.readable()), q.submit(q.bench.readable())];
+      q.use(heads[0]);
+      while (q.take() !== undefined);
+      q.use(heads[1]);
+      q.memory.writeU16(q.avail + Avail.FLAGS, 0);
+      q.bench.barrier("general");
+      if (!wrong) { while (q.take() !== undefined); }
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "interrupts-without-look",
+    what: "used_event is moved, and the CPU halts",
+    features: F.EVENT_IDX,
+    found: /1 buffer had come back before/,
+    run(q, wrong) {
+      q.memory.writeU16(q.usedEventAt, 0xffff);
+      q.use(q.submit(q.bench.readable()));
+      while (q.take() !== undefined);
+      q.use(q.submit(q.bench.readable()));
+      q.memory.writeU16(q.usedEventAt, 2);
+      q.bench.barrier("general");
+      if (!wrong) { while (q.take() !== undefined); }
+      q.bench.idle();
+    },
+  },
+]);
+
+packedCases([
+  {
+    rule: "lost-notification",
+    what: "published, and the CPU halts",
+    found: /the CPU went idle without one/,
+    run(q, wrong) {
+      const { slot, flags } = q.chain([q.bench.writable()]);
+      q.bench.barrier("write");
+      q.flags(slot, flags);
+      if (!wrong) q.kick();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "the event must be the last descriptor, though a list passes it",
+    features: F.EVENT_IDX,
+    found: /1 chain of .* was published/,
+    run(q, wrong) {
+      q.setDeviceEvent(2, 1 << 15 | 1);
+      const buffers = [q.bench.writable(), q.bench.writable(), q.bench.writable()];
+      const { slot, flags } = q.chain(buffers);
+      q.bench.barrier("write");
+      q.flags(slot, flags);
+      q.bench.barrier("general");
+      const wanted = q.wanted();
+      if (wrong ? q.memory.readU16(q.deviceEvent) === (1 << 15 | 2) : wanted) q.bench.notify();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "lost-notification",
+    what: "behind the end of the ring the wrap counter of the event is not looked at",
+    features: F.EVENT_IDX,
+    size: 4,
+    found: /without one/,
+    run(q, wrong) {
+      for (let i = 0; i < 3; i++) {
+        q.use(q.submit(q.bench.readable()));
+        q.take();
+      }
+      // In the next lap.
+      q.setDeviceEvent(2, 0);
+      const { slot, flags } = q.chain([q.bench.readable(), q.bench.readable()]);
+      q.bench.barrier("write");
+      q.flags(slot, flags);
+      q.bench.barrier("general");
+      const wanted = q.wanted();
+      if (wrong ? q.memory.readU16(q.deviceEvent + EventSuppr.FLAGS) === 0 : wanted) q.bench.notify();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "notification-data",
+    what: "without the wrap counter",
+    features: F.NOTIFICATION_DATA,
+    found: /says 1 with wrap counter 0/,
+    run(q, wrong) {
+      const { slot, flags } = q.chain([q.bench.writable()]);
+      q.bench.barrier("write");
+      q.flags(slot, flags);
+      q.bench.notify(((wrong ? 1 : 0x8001) << 16) >>> 0);
+    },
+  },
+  {
+    rule: "interrupts-without-look",
+    what: "interrupts are asked for, and the CPU halts",
+    found: /1 buffer had come back before/,
+    run(q, wrong) {
+      q.memory.writeU16(q.driverEvent + EventSuppr.FLAGS, 1);
+      const ids = [q.submit(q.bench.readable()), q.submit(q.bench.readable())];
+      q.use(ids[0]);
+      while (q.take() !== undefined);
+      q.use(ids[1]);
+      q.memory.writeU16(q.driverEvent + EventSuppr.FLAGS, 0);
+      q.bench.barrier("general");
+      if (!wrong) { while (q.take() !== undefined); }
+      q.bench.idle();
+    },
+  },
+]);
+
+Deno.test("a device that asked for none is not owed a notification, and one that looks again is not either", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1));
+  q.setUsedFlags(1);
+  q.submit(q.bench.writable());
+  q.bench.idle();
+  // It wants some again, and looks before it sleeps: what was published before is its own business.
+  q.setUsedFlags(0);
+  q.bench.idle();
+  assertEquals(q.bench.broken, []);
+});
+
+Deno.test("on a real device, what the driver saw counts, not what stands there a moment later", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1, "qemu"));
+  q.bench.ram.set(le16(1), q.used);
+  q.entry(q.chain([q.bench.writable()]));
+  q.bench.barrier("write");
+  q.index();
+  q.bench.barrier("general");
+  assertEquals(q.wanted(), false);
+  // The device wants notifications again, and has looked at the ring itself.
+  q.bench.ram.set(le16(0), q.used);
+  q.bench.idle();
+  assertEquals(q.bench.broken, []);
+});
+
+Deno.test("one notification is enough for several chains, and a second one for none is allowed", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1));
+  for (let i = 0; i < 3; i++) {
+    q.entry(q.chain([q.bench.writable()]));
+    q.bench.barrier("write");
+    q.index();
+  }
+  q.kick();
+  q.bench.notify();
+  q.bench.idle();
+  assertEquals(q.bench.broken, []);
+});
+
+for (const ring of ["split", "packed"] as const) {
+  Deno.test(`a stuck machine is reported with who waits for whom (${ring} ring)`, () => {
+    const bench = new Bench(F.VERSION_1 | (ring === "packed" ? F.RING_PACKED : 0n));
+    bench.strict.emit({ ev: "task_switch", task: "shell" });
+    bench.strict.emit({ ev: "task_wait", task: "shell", on: "entropy" });
+    const name = "virtio-rng.0 queue 0";
+    if (ring === "split") {
+      const q = new SplitHand(bench);
+      q.entry(q.chain([bench.writable()]));
+      bench.barrier("write");
+      q.index();
+    } else {
+      const q = new PackedHand(bench);
+      const { slot, flags } = q.chain([bench.writable()]);
+      bench.barrier("write");
+      q.flags(slot, flags);
+    }
+    bench.time = 2_500_000;
+    bench.strict.emit({ ev: "stuck" } as never);
+    const report = bench.reports.find((r) => r.rule === "stuck-machine");
+    assert(report !== undefined);
+    assertEquals(report.found, `the machine is stuck: ${name} holds 1 chain, and was never notified`);
+    const about = (what: string) => report.evidence.find((e) => e.what === what)?.value ?? "";
+    assertMatch(about(name), /1 chain in flight, the oldest for 2.5 ms; 1 published, 0 used; never notified/);
+    assertMatch(about(name), /waits for virtio-rng.0: 1 chain in flight/);
+    assertMatch(about("task shell"), /waiting since 2.5 ms; waits for entropy/);
+    assertMatch(about("virtio-rng.0"), /DRIVER_OK/);
+  });
+}
+
+Deno.test("a stuck machine: a device that is not live, an interrupt line that is masked, used buffers nobody looked at", () => {
+  const cases: [(q: SplitHand) => void, RegExp][] = [
+    [(q) => {
+      q.submit(q.bench.writable());
+      q.bench.setStatus(q.bench.live | 0x80);
+    }, /holds 1 chain, and was given up by its driver/],
+    [(q) => {
+      q.submit(q.bench.writable());
+      q.bench.strict.emit({ ev: "irq_line", line: 10, level: true });
+    }, /interrupt line 10 is asserted, and masked in the IOAPIC/],
+    [
+      (q) => q.use(q.submit(q.bench.writable())),
+      /queue 0 has 1 used buffer that the driver has not looked at/,
+    ],
+    [(q) => void q.submit(q.bench.writable()), /queue 0 holds 1 chain: it is the device's turn/],
+  ];
+  for (const [run, found] of cases) {
+    const q = new SplitHand(new Bench(F.VERSION_1));
+    run(q);
+    q.bench.strict.end("stuck");
+    assertMatch(q.bench.reports.find((r) => r.rule === "stuck-machine")!.found, found);
+  }
+});
+
+Deno.test("a machine that ends is not stuck", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1));
+  q.submit(q.bench.writable());
+  q.bench.strict.end("ended");
+  assertEquals(q.bench.broken, []);
+});
+
+Deno.test("spinning-driver: the same index 200,000 times; news begins anew", () => {
+  for (const wrong of [true, false]) {
+    const q = new SplitHand(new Bench(F.VERSION_1));
+    const heads = [q.submit(q.bench.writable()), q.submit(q.bench.writable())];
+    for (let i = 0; i < 150_000; i++) q.take();
+    if (!wrong) q.use(heads[0]);
+    for (let i = 0; i < 150_000; i++) q.take();
+    const report = q.bench.reports[0];
+    assertEquals(q.bench.broken, wrong ? ["spinning-driver"] : []);
+    if (wrong) assertMatch(report.found, /the driver read the device area of .* queue 0 200000 times/);
+  }
+});
+
+Deno.test("spinning-driver: a register", () => {
+  const bench = new Bench(F.VERSION_1);
+  for (let i = 0; i < 200_010; i++) bench.register(0x70, 3, false);
+  assertEquals(bench.broken, ["spinning-driver"]);
+  assertMatch(bench.reports[0].found, /the driver read status of virtio-rng.0 200000 times/);
+});
+
+Deno.test("a packed ring's used buffers are seen by their flags", () => {
+  const q = new PackedHand(new Bench(F.VERSION_1 | F.RING_PACKED));
+  q.use(q.submit(q.bench.readable()));
+  q.bench.strict.end("stuck");
+  assertMatch(q.bench.reports[0].found, /1 used buffer that the driver has not looked at/);
+  const seen = new PackedHand(new Bench(F.VERSION_1 | F.RING_PACKED));
+  seen.use(seen.submit(seen.bench.readable()));
+  seen.take();
+  seen.bench.strict.end("stuck");
+  assertMatch(seen.bench.reports[0].found, /no task waits for anything/);
+});
