@@ -36,7 +36,8 @@ export function* view(
 ): Generator<Row | { readonly skipped: number }> {
   let x = 0, y = 0;
   function* equal(n: number, first: boolean, last: boolean): Generator<Row | { readonly skipped: number }> {
-    const head = first ? 0 : Math.min(context, n), tail = last ? 0 : Math.min(context, n - head);
+    const head = context === Infinity ? n : first ? 0 : Math.min(context, n),
+      tail = last ? 0 : Math.min(context, n - head);
     const skipped = n - head - tail;
     for (let k = 0; k < n; k++) {
       if (k === head && skipped > 0) {
