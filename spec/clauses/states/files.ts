@@ -28,7 +28,5 @@ export const PAIRS = "tests/drivers/net/pairs_test.ts";
 export const OFFLOAD = "tests/drivers/net/offload_test.ts";
 export const REAL_DEVICES = "tests/drivers/real_devices_test.ts";
 
-/** What a rule of `verify/strict` shall watch, and none does yet. */
-export const RULE = "a rule is wanted";
 /** Why a MAY has no test. */
 export const UNUSED = "a permission that nothing here makes use of";

@@ -1,4 +1,4 @@
-import { deviates, device, notCheckable, open, type States, test, tested } from "../state.ts";
+import { deviates, device, notCheckable, type States, test, tested } from "../state.ts";
 import * as T from "./files.ts";
 
 const M = "Virtio Transport Options / Virtio Over MMIO";
@@ -56,26 +56,19 @@ export const mmio: States = {
     12: device("virtio/mmio.ts", RESET),
   },
   [`drivernormative:${M} / MMIO Device Register Layout`]: {
-    "1-6": open(T.RULE),
     7: tested(T.MMIO_TRANSPORT, GUESSED),
-    8: open(T.RULE),
     9: tested(T.MMIO_TRANSPORT, GUESSED),
-    10: open(T.RULE),
     11: [
       tested(T.DRIVER, "an empty slot is no error: not a line above trace in the log"),
       notCheckable("what counts as an error is within the driver; only what it does with the slot is seen"),
     ],
-    "12-21": open(T.RULE),
     22: tested(T.VIRTQ, "${kind}: RING_RESET gives the buffers back and the queue works again"),
     23: notCheckable(T.UNUSED),
   },
-  [`drivernormative:${INIT} / Device Initialization`]: { "1-6": open(T.RULE) },
   [`drivernormative:${INIT} / Notifications From The Device`]: {
-    1: open(T.RULE),
     2: tested(
       T.PCI_TRANSPORT,
       "refused vectors: INTx, level and active low, asks the ISR whose interrupt it was",
     ),
-    3: open(T.RULE),
   },
 };

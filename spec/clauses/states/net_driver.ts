@@ -1,4 +1,4 @@
-import { notCheckable, notOffered, open, type States, tested } from "../state.ts";
+import { notCheckable, notOffered, type States, tested } from "../state.ts";
 import * as T from "./files.ts";
 import * as A from "./net_absent.ts";
 
@@ -16,9 +16,7 @@ const HEADER = tested(
 /** The network device: what drivers must do. */
 export const netDriver: States = {
   [`drivernormative:${N} / Device configuration layout`]: {
-    1: open(T.RULE),
     2: tested(T.OFFLOAD, "from card to card: a checksum is never filled in where both sides cope"),
-    3: open(T.RULE),
     4: tested(
       T.HOSTILE_NET,
       "without MAC the card has an address of its own making, the same each time, and tells the device",
@@ -26,49 +24,30 @@ export const netDriver: States = {
     5: tested(T.DRIVER, "without STATUS the link counts as up, whatever the configuration says"),
     6: tested(T.LINK, "the link goes down and up again; the driver is told (${machine} ${word})"),
     7: tested(T.LINK, "the environment: HERMIT_MTU where the device says none; nonsense is logged and left"),
-    "8-9": open(T.RULE),
-    10: notOffered(A.NO_STANDBY),
     "11-12": notOffered(A.NO_SPEED),
-    13: notOffered(A.NO_RSS),
-    14: open(T.RULE),
   },
   [`drivernormative:${OP} / Packet Transmission`]: {
-    "1-3": open(T.RULE),
     4: tested(
       "tests/kernel/net/tcp_socket_test.ts",
       "a bad wire: loss, duplication, reordering, damage; checksums by the card: ${fillsChecksums}",
     ),
     5: notOffered(A.NO_OUT_HEADER),
     6: notCheckable(T.UNUSED),
-    7: open(T.RULE),
     8: notCheckable(T.UNUSED),
-    9: open(T.RULE),
     10: notCheckable(T.UNUSED),
-    11: open(T.RULE),
     12: notOffered("no card offers HOST_USO"),
-    "13-15": open(T.RULE),
     16: notOffered(A.NO_TUNNEL),
-    17: open(T.RULE),
-    "18-21": notOffered(A.NO_TUNNEL),
-    22: open(T.RULE),
-    23: notOffered(A.NO_TUNNEL),
-    "24-26": open(T.RULE),
+    "18-19": notOffered(A.NO_TUNNEL),
     27: tested(
       T.HOSTILE_NET,
       "CSUM: the header says where the checksum goes, and says nothing in the next frame of the same buffer",
     ),
-    "28-33": open(T.RULE),
-    34: notOffered(A.NO_HDRLEN),
-    35: open(T.RULE),
     "36-41": notOffered(A.NO_TUNNEL),
-    "42-43": open(T.RULE),
     44: notOffered(A.NO_HDRLEN),
-    "45-46": open(T.RULE),
     "47-48": notOffered(A.NO_IPSEC),
   },
   [`drivernormative:${OP} / Setting Up Receive Buffers`]: {
     "1-2": tested(T.DRIVER, BUFFERS),
-    "3-4": open(T.RULE),
     5: tested(T.DRIVER, BUFFERS),
   },
   [`drivernormative:${OP} / Processing of Incoming Packets`]: {
@@ -90,17 +69,13 @@ export const netDriver: States = {
     "8-10": notOffered(A.NO_TUNNEL),
   },
   [`drivernormative:${CTRL} / Inner Header Hash`]: {
-    1: open(T.RULE),
     "2-3": notOffered(A.NO_HASH_TUNNEL),
   },
-  [`drivernormative:${CTRL} / Packet Receive Filtering`]: { "1-2": open(T.RULE) },
   [`drivernormative:${CTRL} / Setting MAC Address Filtering`]: {
-    1: open(T.RULE),
     2: tested(
       T.HOSTILE_NET,
       "a control queue that answers errors, nonsense or nothing: a warning, and the card goes on",
     ),
-    3: open(T.RULE),
     4: notCheckable(T.UNUSED),
   },
   [`drivernormative:${CTRL} / Gratuitous Packet Sending`]: {
@@ -108,27 +83,16 @@ export const netDriver: States = {
       T.LINK,
       "the device asks to be announced: the driver tells its owner, and answers (${machine} ${word})",
     ),
-    2: open(T.RULE),
-  },
-  [`drivernormative:${CTRL} / Automatic receive steering in multiqueue mode`]: { "1-4": open(T.RULE) },
-  [`drivernormative:${CTRL} / Receive-side scaling (RSS)`]: {
-    1: open(T.RULE),
-    "2-5": notOffered(A.NO_RSS),
   },
   [`drivernormative:${CTRL} / RSS Context`]: {
-    1: open(T.RULE),
     "2-3": notOffered(A.NO_CONTEXT),
   },
-  [`drivernormative:${CTRL} / Offloads State Configuration / Setting Offloads State`]: { 1: open(T.RULE) },
   [`drivernormative:${CTRL} / Notifications Coalescing`]: {
-    1: notOffered(A.NO_COAL),
-    "2-3": open(T.RULE),
     4: notOffered(A.NO_COAL),
   },
   [`drivernormative:${CTRL} / Device Statistics`]: { "1-3": notOffered(A.NO_STATS) },
   [`drivernormative:${OP} / Flow filter`]: { "1-13": notOffered(A.NO_FLOW) },
   [`drivernormative:${OP} / IPsec Operation`]: { "1-7": notOffered(A.NO_IPSEC) },
   "unlabelled:device-types/net/description.tex:669": { 1: notOffered(A.NO_OUT_HEADER) },
-  "unlabelled:device-types/net/description.tex:2106": { 1: notOffered(A.NO_RSS) },
   "unlabelled:device-types/net/description.tex:3579": { 1: notOffered(A.NO_IPSEC) },
 };

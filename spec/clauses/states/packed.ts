@@ -1,4 +1,4 @@
-import { device, notCheckable, notOffered, open, type States, test, tested } from "../state.ts";
+import { device, notCheckable, notOffered, type States, test, tested } from "../state.ts";
 import * as T from "./files.ts";
 
 const PVQ = "Basic Facilities of a Virtio Device / Packed Virtqueues";
@@ -8,7 +8,6 @@ const ROUND = "${ring}: every size, over several rounds, out of order; chain obj
 
 /** Packed virtqueues. */
 export const packed: States = {
-  [`drivernormative:${PVQ}`]: { 1: open(T.RULE) },
   [`devicenormative:${PVQ}`]: {
     1: device("virtio/queue_packed.ts", test(T.QUEUE_MODEL, ROUND)),
     2: device("virtio/queue_packed.ts", test(T.QUEUE_MODEL, ROUND)),
@@ -28,18 +27,11 @@ export const packed: States = {
   },
   "drivernormative:Basic Facilities of a Virtio Device / PAcked Virtqueues / The Virtqueue Descriptor Table":
     {
-      1: open(T.RULE),
-      2: open(T.RULE),
-      3: open(T.RULE),
       4: notCheckable(T.UNUSED),
     },
   [`drivernormative:${PVQ} / Scatter-Gather Support`]: {
     1: notOffered(NO_LIMIT),
-    2: open(T.RULE),
-    3: open(T.RULE),
     4: notCheckable("on what a driver relies is not to be seen; a list that is too long is (clause 2)"),
-    5: open(T.RULE),
-    6: open(T.RULE),
   },
   [`devicenormative:${PVQ} / Scatter-Gather Support`]: {
     1: device(
@@ -49,21 +41,15 @@ export const packed: States = {
     2: device("virtio/queue_base.ts", test(T.BAD_DRIVER, "more than 1024 buffers")),
   },
   [`drivernormative:${PVQ} / The Virtqueue Descriptor Table / Indirect Descriptors`]: {
-    1: open(T.RULE),
-    2: open(T.RULE),
     3: notOffered(NO_LIMIT),
-    4: open(T.RULE),
   },
   [`drivernormative:${PVQ} / Supplying Buffers to The Device / Updating flags`]: {
-    1: [
-      open(T.RULE),
-      tested(
-        "tests/drivers/virtio/virtqueue/packed_guard_test.ts",
-        "packed: the flags of the first descriptor come last, behind a barrier (virtio 1.4, 2.8.21)",
-      ),
-    ],
+    1: tested(
+      "tests/drivers/virtio/virtqueue/packed_guard_test.ts",
+      "packed: the flags of the first descriptor come last, behind a barrier (virtio 1.4, 2.8.21)",
+    ),
   },
   [`drivernormative:${PVQ} / Supplying Buffers to The Device / Sending Available Buffer Notifications`]: {
-    1: [open(T.RULE), tested(T.VIRTQ, "${kind}: D08: barriers reach devices only with ORDER_PLATFORM")],
+    1: tested(T.VIRTQ, "${kind}: D08: barriers reach devices only with ORDER_PLATFORM"),
   },
 };

@@ -1,4 +1,4 @@
-import { deviates, device, notCheckable, notOffered, open, type States, test, tested } from "../state.ts";
+import { deviates, device, notCheckable, notOffered, type States, test, tested } from "../state.ts";
 import * as T from "./files.ts";
 
 const P = "Virtio Transport Options / Virtio Over PCI Bus";
@@ -57,7 +57,6 @@ export const pci: States = {
     4: tested(T.DRIVER, "ids: modern and transitional, any revision, any subsystem of a modern function"),
   },
   [`drivernormative:${LAYOUT}`]: {
-    1: open(T.RULE),
     2: notCheckable(T.UNUSED),
   },
   [`devicenormative:${LAYOUT}`]: {
@@ -91,7 +90,6 @@ export const pci: States = {
       notCheckable(SKIP),
     ],
     7: tested(T.PCI_TRANSPORT, UNUSABLE),
-    8: open(T.RULE),
   },
   [`devicenormative:${P} / Virtio Structure PCI Capabilities`]: {
     1: device("virtio/pci.ts", EACH),
@@ -134,7 +132,6 @@ export const pci: States = {
     "16-17": notOffered(NO_ADMIN),
   },
   [`drivernormative:${LAYOUT} / Common configuration structure layout`]: {
-    "1-7": open(T.RULE),
     8: tested(T.VIRTQ, "${kind}: RING_RESET gives the buffers back and the queue works again"),
     9: notCheckable(T.UNUSED),
     "10-11": notOffered(NO_ADMIN),
@@ -156,7 +153,6 @@ export const pci: States = {
       test(T.PCI_MODEL, "INTx: ISR read lowers it, INTX_DISABLE holds it back, STATUS shows it"),
     ),
   },
-  [`drivernormative:${LAYOUT} / ISR status capability`]: { 1: open(T.RULE) },
   [`devicenormative:${LAYOUT} / Device-specific configuration`]: { 1: device("virtio/pci.ts", EACH) },
   [`devicenormative:${LAYOUT} / Shared memory capability`]: { "1-2": notOffered(NO_SHM) },
   [`devicenormative:${LAYOUT} / Vendor data capability`]: { "1-3": notOffered(NO_VENDOR) },
@@ -165,7 +161,6 @@ export const pci: States = {
     1: device("virtio/pci.ts", EACH),
     "2-3": device("virtio/pci.ts", test(T.PCI_MODEL, "the pci_cfg window reads registers and notifies")),
   },
-  [`drivernormative:${LAYOUT} / PCI configuration access capability`]: { "1-3": open(T.RULE) },
   [`devicenormative:${INIT} / Device Initialization / MSI-X Vector Configuration`]: {
     1: device("virtio/catalog.ts", CAPS),
     2: device(
@@ -195,20 +190,17 @@ export const pci: States = {
     ],
     2: notCheckable(T.UNUSED),
     3: tested(T.PCI_TRANSPORT, DRIVER_VECTORS),
-    "4-5": open(T.RULE),
     6: tested(
       T.PCI_TRANSPORT,
       "refused vectors: INTx, level and active low, asks the ISR whose interrupt it was",
     ),
   },
   [`drivernormative:${INIT} / Available Buffer Notifications`]: {
-    "1-4": open(T.RULE),
     "5-6": notOffered(NO_NOTIF_CONFIG),
   },
   [`devicenormative:${INIT} / Used Buffer Notifications`]: { 1: device("virtio/pci.ts", VECTORS) },
   [`devicenormative:${INIT} / Notification of Device Configuration Changes`]: {
     1: device("virtio/pci.ts", VECTORS),
   },
-  [`drivernormative:${INIT} / Notification of Device Configuration Changes`]: { 1: open(T.RULE) },
   "unlabelled:transport-pci.tex:653": { 1: device("virtio/pci.ts", EACH) },
 };

@@ -1,4 +1,4 @@
-import { deviates, device, notOffered, open, type States, test, tested } from "../state.ts";
+import { deviates, device, notOffered, type States, test, tested } from "../state.ts";
 import * as T from "./files.ts";
 
 const CONSOLE = "Device Types / Console Device";
@@ -16,7 +16,6 @@ export const console: States = {
       ),
     ),
   },
-  [`drivernormative:${CONSOLE} / Device Operation`]: { "1-2": open(T.RULE) },
   [`devicenormative:${CONSOLE} / Device Operation / Multiport Device Operation`]: {
     1: [
       device("virtio/console.ts", test(T.CONSOLE_MODEL, HANDSHAKE)),
@@ -32,15 +31,12 @@ export const console: States = {
     2: notOffered("ports cannot be unplugged: DEVICE_REMOVE is never sent"),
   },
   [`drivernormative:${CONSOLE} / Device Operation / Multiport Device Operation`]: {
-    1: open(T.RULE),
     2: notOffered("no driver takes MULTIPORT"),
-    "3-4": open(T.RULE),
   },
 };
 
 /** The entropy device. */
 export const rng: States = {
-  [`drivernormative:${RNG} / Device Operation`]: { "1-2": open(T.RULE) },
   [`devicenormative:${RNG} / Device Operation`]: {
     1: device(
       "virtio/rng.ts",

@@ -1,11 +1,10 @@
-import { device, notCheckable, open, type States, test, tested } from "../state.ts";
+import { device, notCheckable, type States, test, tested } from "../state.ts";
 import * as T from "./files.ts";
 
 const VQ = "Basic Facilities of a Virtio Device / Virtqueues";
 
 /** Split virtqueues. */
 export const split: States = {
-  [`drivernormative:${VQ}`]: { 1: open(T.RULE) },
   "devicenormative:Basic Facilities of a Virtio Device / Message Framing": {
     1: device(
       "virtio/chain.ts",
@@ -17,7 +16,6 @@ export const split: States = {
     2: device("virtio/queue_base.ts", test(T.BAD_DRIVER, "more than 1024 buffers")),
   },
   "drivernormative:Basic Facilities of a Virtio Device / Message Framing": {
-    1: open(T.RULE),
     2: notCheckable(
       "no number is said from which on descriptors are too many; the drivers here take one " +
         "for a frame or a piece of text",
@@ -35,13 +33,6 @@ export const split: States = {
       "${ring}: what the device may only read is as the driver left it: buffers, and tables",
     ),
   },
-  [`drivernormative:${VQ} / The Virtqueue Descriptor Table`]: {
-    1: open(T.RULE),
-    2: open(T.RULE),
-  },
-  [`drivernormative:${VQ} / The Virtqueue Descriptor Table / Indirect Descriptors`]: {
-    "1-5": open(T.RULE),
-  },
   [`devicenormative:${VQ} / The Virtqueue Descriptor Table / Indirect Descriptors`]: {
     1: device(
       "virtio/queue_split.ts",
@@ -52,14 +43,11 @@ export const split: States = {
       test(T.QUEUE_MODEL, "split: an indirect table behind direct descriptors (virtio 1.4, 2.7.5.3.2)"),
     ),
   },
-  [`drivernormative:${VQ} / The Virtqueue Available Ring`]: { 1: open(T.RULE) },
   [`drivernormative:${VQ} / Used Buffer Notification Suppression`]: {
-    1: open(T.RULE),
     2: tested(
       T.VIRTQ,
       "${kind}: D05 D11: notif asks for an interrupt without EVENT_IDX while they are off",
     ),
-    3: open(T.RULE),
     4: tested(T.EVENT_IDX, "split: D13: used_event follows the read position, or stays away"),
     5: [
       tested(
@@ -112,16 +100,10 @@ export const split: States = {
     3: notCheckable(T.UNUSED),
   },
   [`drivernormative:${VQ} / The Virtqueue Used Ring`]: {
-    1: open(T.RULE),
     2: tested(T.VIRTQ, "${kind}: a cycle: the device sees the elements, the driver what was written"),
   },
   [`drivernormative:${VQ} / Available Buffer Notification Suppression`]: {
-    1: open(T.RULE),
-    2: open(T.RULE),
     3: tested(T.VIRTQ, "${kind}: the device suppresses notifications"),
-    4: open(T.RULE),
-    5: open(T.RULE),
-    6: open(T.RULE),
     7: tested(
       T.EVENT_IDX,
       "split: D13: avail_event decides, the flag is ignored, across the 16-bit limit",
@@ -137,6 +119,4 @@ export const split: States = {
     4: tested(T.QUEUE_MODEL, "split: notifications: flag without EVENT_IDX, avail_event with it"),
     5: tested(T.RINGS, "a notification without a buffer does nothing, on any queue of any device"),
   },
-  [`drivernormative:${VQ} / Supplying Buffers to The Device / Updating idx`]: { 1: open(T.RULE) },
-  [`drivernormative:${VQ} / Supplying Buffers to The Device / Notifying The Device`]: { 1: open(T.RULE) },
 };
