@@ -401,3 +401,32 @@ Deno.test("a packed ring's used buffers are seen by their flags", () => {
   seen.bench.strict.end("stuck");
   assertMatch(seen.bench.reports[0].found, /no task waits for anything/);
 });
+
+Deno.test("a used_event that was passed long ago asks for no interrupt", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1 | F.EVENT_IDX), 4);
+  q.memory.writeU16(q.usedEventAt, 0xffff);
+  for (let i = 0; i < 20; i++) {
+    q.use(q.submit(q.bench.readable()));
+    q.take();
+  }
+  q.use(q.submit(q.bench.readable()));
+  // Off still: an index just behind.
+  q.memory.writeU16(q.usedEventAt, 19);
+  q.memory.writeU16(q.usedEventAt, 4);
+  q.bench.idle();
+  assertEquals(q.bench.broken, []);
+});
+
+Deno.test("a recorded run does not show what a driver read: what the device wanted when chains came counts", () => {
+  for (const wrong of [false, true]) {
+    const q = new SplitHand(new Bench(F.VERSION_1, "trace"));
+    if (!wrong) q.setUsedFlags(1);
+    q.entry(q.chain([q.bench.writable()]));
+    q.bench.barrier("write");
+    q.index();
+    q.bench.barrier("general");
+    q.setUsedFlags(0);
+    q.bench.idle();
+    assertEquals(q.bench.broken, wrong ? ["lost-notification"] : []);
+  }
+});

@@ -10,6 +10,7 @@ import {
   Strict,
   WatchedDeviceMemory,
 } from "../../../../verify/strict/mod.ts";
+import { TracedDeviceMemory } from "../../../../verify/trace/mod.ts";
 import { LIVENESS_RULES } from "../../../../verify/strict/rules/liveness/mod.ts";
 import { MEMORY_RULES } from "../../../../verify/strict/rules/memory/mod.ts";
 import { PACKED_RULES } from "../../../../verify/strict/rules/packed/mod.ts";
@@ -41,6 +42,7 @@ export class Bench {
   private next = FIRST;
   private readonly owners = new Map<number, { length: number; owner: string }>();
 
+  /** @param platform `trace`: the strict machine sees what a trace says, and no reads. */
   constructor(readonly features: bigint, platform = "simulated", rules: readonly Rule[] = RING_RULES) {
     const inner = new RamDeviceMemory(0, this.ram);
     this.strict = new Strict({
@@ -49,7 +51,9 @@ export class Bench {
       memory: new LiveMemory(() => [{ base: 0, bytes: this.ram }]),
     });
     this.strict.clock = () => this.time;
-    this.memory = new WatchedDeviceMemory(inner, this.strict);
+    this.memory = platform === "trace"
+      ? new TracedDeviceMemory(inner, this.strict)
+      : new WatchedDeviceMemory(inner, this.strict);
     this.strict.emit({ ev: "machine", machine: "microvm", memory: RAM, commandLine: "" });
     for (let slot = 0; slot < 2; slot++) {
       const place = `virtio-mmio-bus.${slot} at 0x${

@@ -28,17 +28,16 @@ export function packedCases(cases: readonly Case<PackedHand>[]): void {
 
 function define<H>(ring: "split" | "packed", c: Case<H>, make: (bench: Bench) => H): void {
   const features = F.VERSION_1 | (ring === "packed" ? F.RING_PACKED : 0n) | (c.features ?? 0n);
-  const play = (wrong: boolean) => {
-    const bench = new Bench(features, c.platform);
+  const play = (wrong: boolean, platform = c.platform) => {
+    const bench = new Bench(features, platform);
     c.run(make(bench), wrong);
     return bench;
   };
   Deno.test(`${c.rule} (${ring}): ${c.what}`, () => {
-    assertEquals(
-      play(false).reports.map((r) => `${r.rule}: ${r.found}`),
-      [],
-      "the right driver is not reported",
-    );
+    for (const platform of c.platform === undefined ? ["simulated", "qemu", "trace"] : [c.platform]) {
+      const found = play(false, platform).reports.map((r) => `${r.rule}: ${r.found}`);
+      assertEquals(found, [], `the right driver is not reported (${platform})`);
+    }
     const { reports, broken } = play(true);
     const report = reports.find((r) => r.rule === c.rule);
     assert(

@@ -32,8 +32,8 @@ export function interruptsWanted(scene: Scene, queue: QueueModel): boolean {
     return ahead >= 0;
   }
   if (!eventIdx) return (machine.u16(ring.addressOf("availFlags")) & AVAIL_F_NO_INTERRUPT) === 0;
-  const { used } = ring.indices;
-  return !needEvent(machine.u16(ring.addressOf("usedEvent")), used, (used - ring.size) & 0xffff);
+  // An index that was passed, as far back as may be, asks for nothing: so a driver keeps interrupts off.
+  return ((machine.u16(ring.addressOf("usedEvent")) - ring.indices.used) & 0xffff) < 0x8000;
 }
 
 /** Used buffers that the driver has seen after a read, or undefined if it is about something else. */

@@ -36,6 +36,7 @@ export const LOST_NOTIFICATION: Rule = {
     "the full barrier, and notify when nothing was found out.",
   watch(scene) {
     const debts = new PerQueue<Debt>(newDebt);
+    const recorded = scene.machine.platform === "trace";
     const settle = (queue: QueueModel, debt: Debt, when: string) => {
       const { ring, device } = queue;
       if (ring === undefined || !queue.enabled || !device.live || device.legacy) return;
@@ -45,6 +46,7 @@ export const LOST_NOTIFICATION: Rule = {
       if (moved && !ring.wantsNotification(since)) return;
       const open = [...ring.inFlight.values()].filter((c) => c.number >= since);
       if (open.length === 0 || debt.owed === undefined && !ring.wantsNotification(debt.decided)) return;
+      if (recorded && !debt.wantedThen) return;
       debt.owed = undefined;
       debt.decided = debt.told = ring.published;
       scene.report({
@@ -71,6 +73,10 @@ export const LOST_NOTIFICATION: Rule = {
         debt.place = chain.place;
         debt.looks = 0;
       },
+      publishedBatch(queue) {
+        const debt = debts.of(queue);
+        debt.wantedThen ||= queue.ring!.wantsNotification(debt.told);
+      },
       read(read) {
         const queue = read.part?.queue;
         if (queue?.ring === undefined) return;
@@ -90,6 +96,7 @@ export const LOST_NOTIFICATION: Rule = {
         if (queue?.ring === undefined) return;
         const debt = debts.of(queue);
         debt.owed = undefined;
+        debt.wantedThen = false;
         debt.decided = debt.told = queue.ring.published;
       },
       idle: () => settleAll("the CPU went idle"),

@@ -1,11 +1,25 @@
 import type { BufferView } from "../../events.ts";
 import type { Chain } from "../../model/chain.ts";
+import type { DeviceModel } from "../../model/device.ts";
 import type { QueueModel } from "../../model/queue.ts";
-import type { Rule, Scene } from "../../rule.ts";
+import type { Rule, Scene, Watcher } from "../../rule.ts";
 import { enabledQueues } from "./owners.ts";
-import { bytesAt, chainName, hex, overlap, plural } from "./support.ts";
+import { bytesAt, chainName, hex, overlap, plural, together } from "./support.ts";
 
 const WITHDRAWN = "drivernormative:General Initialization And Device Operation / Device Cleanup#2";
+
+/** Devices that were live, and were not reset since: FAILED, or a fault of the device, takes no memory back. */
+class Started {
+  private readonly devices = new Set<DeviceModel>();
+
+  has(device: DeviceModel): boolean {
+    return this.devices.has(device);
+  }
+  readonly watcher: Watcher = {
+    driverOk: (device) => void this.devices.add(device),
+    reset: (device) => void this.devices.delete(device),
+  };
+}
 
 /** Memory of a queue that a live device uses. */
 export const RING_FREED: Rule = {
@@ -15,24 +29,27 @@ export const RING_FREED: Rule = {
   section: "virtio 1.4, 3.3.1",
   title: "A queue's memory is freed only after the device, or the queue, was reset",
   hint: "Write 0 to the status and read it back until it is 0 before anything is freed.",
-  watch: (scene) => ({
-    freed(buffer) {
-      if (buffer.piece) return;
-      for (const queue of enabledQueues(scene)) {
-        const area = queue.device.live ? areaIn(queue, buffer) : undefined;
-        if (area === undefined) continue;
-        scene.report({
-          device: queue.device,
-          queue,
-          found:
-            `"${buffer.owner}", the ${area.what} of ${queue.name}, was freed while the queue is enabled and the ` +
-            "device live",
-          expected: "a reset of the device or the queue before",
-          evidence: [bytesAt(scene, area.what, area.address, 16)],
-        });
-      }
-    },
-  }),
+  watch(scene) {
+    const started = new Started();
+    return together(started.watcher, {
+      freed(buffer) {
+        if (buffer.piece) return;
+        for (const queue of enabledQueues(scene)) {
+          const area = started.has(queue.device) ? areaIn(queue, buffer) : undefined;
+          if (area === undefined) continue;
+          scene.report({
+            device: queue.device,
+            queue,
+            found:
+              `"${buffer.owner}", the ${area.what} of ${queue.name}, was freed while the queue is enabled, and the ` +
+              "device was not reset",
+            expected: "a reset of the device or the queue before",
+            evidence: [bytesAt(scene, area.what, area.address, 16)],
+          });
+        }
+      },
+    });
+  },
 };
 
 function areaIn(queue: QueueModel, buffer: BufferView): { what: string; address: number } | undefined {
@@ -56,26 +73,29 @@ export const FREED_IN_FLIGHT: Rule = {
   hint:
     "Which buffers came back? Only what the used ring names is free. To take the others back, reset the device or " +
     "the queue.",
-  watch: (scene) => ({
-    freed(buffer) {
-      for (const queue of enabledQueues(scene)) {
-        const held = queue.device.live ? heldIn(queue, buffer) : undefined;
-        if (held === undefined) continue;
-        const { chain, what, address, length } = held;
-        scene.report({
-          device: queue.device,
-          queue,
-          found:
-            `"${buffer.owner}" was freed: it holds the ${what} of ${plural(length, "byte")} at ${
-              hex(address)
-            } of ` +
-            `${chainName(queue, chain)} in ${queue.name}, which is in flight`,
-          expected: "the device has used the chain before",
-          evidence: [bytesAt(scene, what, address, length)],
-        });
-      }
-    },
-  }),
+  watch(scene) {
+    const started = new Started();
+    return together(started.watcher, {
+      freed(buffer) {
+        for (const queue of enabledQueues(scene)) {
+          const held = started.has(queue.device) ? heldIn(queue, buffer) : undefined;
+          if (held === undefined) continue;
+          const { chain, what, address, length } = held;
+          scene.report({
+            device: queue.device,
+            queue,
+            found:
+              `"${buffer.owner}" was freed: it holds the ${what} of ${plural(length, "byte")} at ${
+                hex(address)
+              } of ` +
+              `${chainName(queue, chain)} in ${queue.name}, which is in flight`,
+            expected: "the device has used the chain before, or was reset",
+            evidence: [bytesAt(scene, what, address, length)],
+          });
+        }
+      },
+    });
+  },
 };
 
 function heldIn(
