@@ -1,11 +1,11 @@
 import { NetConfig, NetCtrl, NetStatus } from "../../../../spec/virtio/net.ts";
 import { NetF } from "../../../../spec/virtio/features.ts";
-import type { Place } from "../../report.ts";
 import type { Chain } from "../../model/chain.ts";
 import type { DeviceModel } from "../../model/device.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
 import { configOffset } from "../support/config_seen.ts";
+import { Owed } from "../support/owed.ts";
 import { readCommand } from "./ctrl_command.ts";
 import { commandText } from "./ctrl_rule.ts";
 import { isNet, NetQueues } from "./queues.ts";
@@ -17,6 +17,8 @@ interface Asked {
   readonly what: string;
   readonly answer: number;
   used: boolean;
+  /** The driver has looked at the ring since. */
+  seen: boolean;
   read: boolean;
 }
 
@@ -33,7 +35,7 @@ export const NET_CTRL_ANSWER: Rule = {
     const unread = (queue: QueueModel) => {
       const asked = open.get(queue);
       open.delete(queue);
-      if (asked === undefined || !asked.used || asked.read) return;
+      if (asked === undefined || !asked.seen || asked.read) return;
       report({
         device: queue.device,
         queue,
@@ -56,6 +58,7 @@ export const NET_CTRL_ANSWER: Rule = {
           what: commandText(command),
           answer: command.answer,
           used: false,
+          seen: false,
           read: false,
         });
       },
@@ -63,25 +66,21 @@ export const NET_CTRL_ANSWER: Rule = {
         const asked = open.get(queue);
         if (asked?.chain === chain) asked!.used = true;
       },
-      read({ address, length }) {
+      read({ address, length, part }) {
+        const used = part && open.get(part.queue);
+        if (used?.used) used.seen = true;
         // Also before it is there: a driver may wait for this very byte.
         for (const asked of open.values()) {
           if (asked.answer >= address && asked.answer < address + length) asked.read = true;
         }
       },
-      queueStopped: (queue) => void open.delete(queue),
-      reset(device) {
-        for (const queue of open.keys()) if (queue.device === device) open.delete(queue);
-      },
+      queueStopped: unread,
       end() {
         for (const queue of [...open.keys()]) unread(queue);
       },
     };
   },
 };
-
-/** Nanoseconds in which an announcement must be answered. */
-const PATIENCE = 1e9;
 
 export const NET_ANNOUNCE: Rule = {
   id: "net-announce",
@@ -94,21 +93,19 @@ export const NET_ANNOUNCE: Rule = {
   hint: "The bit stays until the command is sent: later requests would not be seen.",
   watch({ machine, report }) {
     const queues = new NetQueues();
-    const seen = new Map<DeviceModel, { at: number; place: Place }>();
+    const owed = new Owed(machine);
     const acking = new Map<DeviceModel, Chain>();
-    const look = () => {
-      for (const [device, { at, place }] of seen) {
-        if (machine.time < at + PATIENCE || !device.live) continue;
-        seen.delete(device);
+    const seen = (device: DeviceModel) => {
+      const place = machine.place();
+      owed.add(device, "ack", (since) =>
         report({
           device,
-          found: `status was read with ANNOUNCE at ${at} ns, and no ANNOUNCE_ACK was sent in ${
-            machine.time - at
+          found: `status was read with ANNOUNCE at ${since} ns, and no ANNOUNCE_ACK was sent in ${
+            machine.time - since
           } ns`,
           expected: `class ANNOUNCE (${NetCtrl.ANNOUNCE}), command 0 on the control queue`,
           place,
-        });
-      }
+        }));
     };
     return {
       access(access) {
@@ -118,25 +115,25 @@ export const NET_ANNOUNCE: Rule = {
         if (write || offset === undefined || !isNet(device) || !device.has(NetF.GUEST_ANNOUNCE)) return;
         if (offset > NetConfig.STATUS || offset + width <= NetConfig.STATUS || acking.has(device)) return;
         const status = Math.floor(value / 2 ** (8 * (NetConfig.STATUS - offset)));
-        if ((status & NetStatus.ANNOUNCE) === 0) seen.delete(device);
-        else if (!seen.has(device)) seen.set(device, { at: machine.time, place: machine.place() });
+        if ((status & NetStatus.ANNOUNCE) !== 0) seen(device);
+        else owed.done(device, "ack");
       },
       published(queue, chain) {
         if (queues.kindOf(queue) !== "control" || readCommand(machine, chain)?.kind !== NetCtrl.ANNOUNCE) {
           return;
         }
-        seen.delete(queue.device);
+        owed.done(queue.device, "ack");
         acking.set(queue.device, chain);
       },
       used(queue, chain) {
         if (acking.get(queue.device) === chain) acking.delete(queue.device);
       },
       reset(device) {
-        seen.delete(device);
+        owed.close(device);
         acking.delete(device);
       },
-      idle: look,
-      end: look,
+      idle: () => owed.idle(),
+      end: () => owed.close(),
     };
   },
 };

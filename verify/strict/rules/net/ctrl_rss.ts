@@ -2,6 +2,7 @@ import { NetF } from "../../../../spec/virtio/features.ts";
 import { NetConfig, NetCtrl, NetCtrlMq, NetCtrlNotfCoal } from "../../../../spec/virtio/net.ts";
 import type { DeviceModel } from "../../model/device.ts";
 import { type Commanded, controlRule } from "./ctrl_rule.ts";
+import type { NetQueues } from "./queues.ts";
 import { hex } from "./tx_rule.ts";
 
 const CTRL = "drivernormative:Device Types / Network Device / Device Operation / Control Virtqueue";
@@ -71,9 +72,9 @@ function table({ command, device, queues }: Commanded): Problem {
   }
   const wrong = (what: string, at: number): Problem => {
     const queue = 2 * u16(data, at);
-    return isEnabled(device, queue) ? undefined : {
-      found: `${what} is receiveq${u16(data, at) + 1} (queue ${queue}), which is not enabled`,
-      expected: "a receive queue that is",
+    return receives(device, queues, queue) ? undefined : {
+      found: `${what} is receiveq${u16(data, at) + 1} (queue ${queue}), no receive queue that is enabled`,
+      expected: "one that is",
     };
   };
   for (let i = 0; i < entries; i++) {
@@ -82,7 +83,10 @@ function table({ command, device, queues }: Commanded): Problem {
   }
   return wrong("unclassified_queue", UNCLASSIFIED);
 }
-const isEnabled = (device: DeviceModel, queue: number) => device.queues.get(queue)?.enabled === true;
+function receives(device: DeviceModel, queues: NetQueues, index: number): boolean {
+  const queue = device.queues.get(index);
+  return queue !== undefined && queue.enabled && queues.kindOf(queue) === "receive";
+}
 
 export const NET_CTRL_HASH_RESERVED = controlRule(
   {

@@ -51,8 +51,9 @@ export const NET_TX_GSO_FIELDS = transmitRule(
     title: "A frame that is to be cut says how: NEEDS_CSUM is set, and gso_size is the size of the pieces.",
     hint: "gso_size is the transport's payload in each piece (the MSS), without headers.",
   },
-  ({ packet }) => {
-    if (kind(packet.gsoType) === NetGso.NONE) return undefined;
+  ({ packet, device }) => {
+    // Without the feature the frame is wrong already.
+    if (!device.has(KINDS.get(kind(packet.gsoType))?.feature ?? 0n)) return undefined;
     const type = `gso_type is ${hex(packet.gsoType)}`;
     if ((packet.flags & NetHdrF.NEEDS_CSUM) === 0) {
       return {

@@ -25,6 +25,8 @@ export const NET_TX_HEADER_SIZE: Rule = {
       access: (access) => queues.access(access),
       published(queue, chain) {
         if (queues.kindOf(queue) !== "transmit" || chain.faults.length > 0) return;
+        // What is writable belongs into another queue, or shall be readable: a rule of its own.
+        if (chain.segments.some((s) => s.writable)) return;
         const { device } = queue;
         const size = headerSize(device), total = lengthOf(chain, false);
         const other = otherHeaderSize(machine, queues, queue, chain);

@@ -56,10 +56,11 @@ export function shownBytes(
   start: number,
   end: number,
 ): Evidence[] {
-  const [first] = stretches(chain, writable, start, Math.min(end, start + 32));
-  return first === undefined
-    ? []
-    : [{ what, address: first.address, value: machine.hex(first.address, first.length) }];
+  const bytes = gather(machine, chain, writable, start, Math.min(end, start + 32));
+  if (bytes.length === 0) return [];
+  const [first] = stretches(chain, writable, start, end);
+  const value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [{ what, address: first.address, value }];
 }
 
 /** Evidence: a buffer and its descriptor. */

@@ -1,0 +1,120 @@
+import { assertEquals } from "@std/assert";
+import { onceTest } from "../../../support/once.ts";
+import { F, NetF } from "../../../../spec/virtio/features.ts";
+import { HandDevice, words } from "../support/hand.ts";
+import { lines, MMIO_PACKED, run } from "./_card.ts";
+
+onceTest("buffers of their queue's direction", () => {
+  for (const place of [{}, MMIO_PACKED]) {
+    const { reports } = run(place, (_net, { ring }) =>
+      ring((r) => {
+        if (r.queue !== 0) return;
+        const { submit } = r;
+        r.submit = (pieces) => submit.call(r, pieces.map((p) => ({ ...p, writable: false })));
+      }));
+    assertEquals(lines(reports), [
+      "violation net-rx-writable: a buffer of 1530 bytes that is readable for the device, 1 of 1 in the chain; " +
+      "expected writable buffers alone: the device fills them",
+    ]);
+    assertEquals(reports[0].place[0].file.startsWith("tests/drivers-gone-wrong/student/"), true);
+    const sent = run(place, (net) => {
+      const make = net.makeFrame.bind(net);
+      net.makeFrame = (frame) => make(frame).map((p) => ({ ...p, writable: true }));
+      net.work = () => net.transmit(new Uint8Array(60));
+    });
+    assertEquals(lines(sent.reports)[0].split(":")[0], "violation net-tx-readable");
+  }
+});
+
+/** Reports about receive buffers of a size. */
+function receiving(features: bigint, size: number, mtu?: number): string[] {
+  const card = new HandDevice(1, F.VERSION_1 | features, [0, 1]);
+  if (mtu !== undefined) card.config(10, mtu, 2);
+  for (let i = 0; i < 4; i++) card.publish(0, size);
+  card.time = 2e9;
+  card.idle();
+  return card.lines("net-rx");
+}
+
+onceTest("receive buffers have room for what may come", () => {
+  assertEquals(receiving(0n, 1526), []);
+  assertEquals(receiving(0n, 1525), [
+    "warning net-rx-buffer-size: a receive buffer of 1525 bytes; " +
+    "expected 1526 at least, as MRG_RXBUF was not negotiated",
+  ]);
+  const big = NetF.GUEST_CSUM | NetF.GUEST_TSO6;
+  assertEquals(receiving(big, 65601), []);
+  assertEquals(receiving(big, 1526).length, 1);
+  assertEquals(receiving(NetF.HASH_REPORT | NetF.CTRL_VQ, 1533).length, 1);
+  assertEquals(receiving(NetF.MRG_RXBUF, 12), []);
+  assertEquals(receiving(NetF.MRG_RXBUF, 11), [
+    "violation net-rx-header-fits: a receive buffer of 11 bytes; " +
+    "expected 12 at least: the header with the negotiated features",
+  ]);
+  assertEquals(receiving(NetF.MTU, 1526, 1500), []);
+  assertEquals(receiving(NetF.MTU, 1526, 1501), [
+    "violation net-rx-room: the largest receive buffer has 1526 bytes; expected 1527 at least, as mtu is 1501",
+  ]);
+  assertEquals(receiving(NetF.MTU | NetF.MRG_RXBUF, 382, 1500), []);
+  assertEquals(receiving(NetF.MTU | NetF.MRG_RXBUF, 381, 1500), [
+    "violation net-rx-room: all receive buffers together have 1524 bytes; expected 1526 at least, as mtu is 1500",
+  ]);
+});
+
+/** A frame in three buffers of 64 bytes, read by a driver in its way. */
+function merged(read: (card: HandDevice, buffers: number[]) => void): string[] {
+  const card = new HandDevice(1, F.VERSION_1 | NetF.MRG_RXBUF, [0, 1]);
+  const buffers = [0, 1, 2].flatMap(() => card.publish(0, 64));
+  card.device(buffers[0], words([0, 10], [3, 2]));
+  for (const written of [64, 64, 30]) card.use(0, written);
+  read(card, buffers);
+  // They are given back with other contents.
+  for (const at of buffers) card.store(at, new Uint8Array(64));
+  card.strict.end("ended");
+  return card.lines("net-rx-skipped");
+}
+
+onceTest("merged frames: only the first buffer has a header", () => {
+  const whole = merged((card, [a, b, c]) => {
+    card.load(a + 12, 52);
+    card.load(b, 64);
+    card.load(c, 30);
+  });
+  assertEquals(whole, []);
+  const byField = merged((card, [a, b, c]) => {
+    card.load(a + 12, 52);
+    card.load(b + 32, 32);
+    card.load(b, 32);
+    card.load(c, 4);
+  });
+  assertEquals(byField, []);
+  const dropped = merged((card, [a]) => card.load(a, 12));
+  assertEquals(dropped, []);
+  const holes = merged((card, [a, b, c]) => {
+    card.load(a + 12, 52);
+    card.load(b + 12, 52);
+    card.load(c + 12, 18);
+  });
+  const line = (written: number, number: number) =>
+    `warning net-rx-skipped: of the ${written} bytes in buffer ${number} of a frame the driver read from byte 12 on, ` +
+    "never those before; expected all of them, from byte 0: there is no header";
+  assertEquals(holes, [line(64, 2), line(30, 3)]);
+});
+
+onceTest("num_buffers without MRG_RXBUF is not looked at", () => {
+  const look = (features: bigint, at: number, length: number) => {
+    const card = new HandDevice(1, F.VERSION_1 | features, [0, 1]);
+    const [buffer] = card.publish(0, 1526);
+    card.device(buffer, words([0, 10], [7, 2]));
+    card.use(0, 72);
+    card.load(buffer + at, length);
+    return card.lines("net-rx-num");
+  };
+  assertEquals(look(0n, 10, 2), [
+    "warning net-rx-num-buffers: num_buffers was read: 7; expected one buffer for each frame, as MRG_RXBUF was not negotiated",
+  ]);
+  assertEquals(look(NetF.MRG_RXBUF, 10, 2), []);
+  // A copy of the whole is no look.
+  assertEquals(look(0n, 0, 72), []);
+  assertEquals(look(0n, 6, 2), []);
+});
