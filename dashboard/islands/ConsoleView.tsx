@@ -29,7 +29,7 @@ export default function ConsoleView() {
   return (
     <section class="console" aria-labelledby="console-title">
       <h2 id="console-title">Console</h2>
-      <pre ref={out} id="console" tabIndex={0}>{text}</pre>
+      <pre ref={out} id="console" tabIndex={0} role="log" aria-label="Output of the console">{text}</pre>
       <form onSubmit={send}>
         <label>
           Input{" "}

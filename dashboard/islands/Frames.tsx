@@ -61,7 +61,7 @@ export default function Frames() {
         ? <Nothing>No frame has been sent or received yet.</Nothing>
         : (
           <div class="columns">
-            <Scroll label="Frames" class="double tight">
+            <Scroll label="List of frames" class="double tight">
               <table>
                 <caption class="unseen">Frames, oldest first</caption>
                 <thead>

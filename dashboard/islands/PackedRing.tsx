@@ -51,11 +51,16 @@ export default function PackedRing() {
           <>
             <div class="bar">
               <QueuePicker all={queues} ring={ring} />
-              <label>
-                <input type="checkbox" checked={all} onChange={(e) => all.value = e.currentTarget.checked} />
-                {" "}
-                all {ring.queue.size} entries
-              </label>
+              {ring.queue.size > FEW && (
+                <label>
+                  <input
+                    type="checkbox"
+                    checked={all}
+                    onChange={(e) => all.value = e.currentTarget.checked}
+                  />{" "}
+                  all {ring.queue.size} entries
+                </label>
+              )}
               {seen && (
                 <span>
                   <b>{seen.outstanding}</b> of {seen.size} descriptors with the <Who who="device" />, notified

@@ -61,7 +61,7 @@ export default function Plots() {
           The recording is long: only its first {count(MOST)} events of each kind are drawn.
         </p>
       )}
-      <Scroll label="Plots">
+      <Scroll label="Curves and sums">
         <h3>Throughput</h3>
         {flows.value.length === 0 ? <Nothing>No frame and no output yet.</Nothing> : (
           <>

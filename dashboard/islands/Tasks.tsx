@@ -25,7 +25,7 @@ export default function Tasks() {
         <span>{count(counts.task_switch ?? 0)} switches so far</span>
       </div>
       {tasks.length === 0 ? <Nothing>No task has run yet.</Nothing> : (
-        <Scroll label="Tasks">
+        <Scroll label="List of tasks">
           <table>
             <caption class="unseen">Tasks in the order of their first run</caption>
             <thead>

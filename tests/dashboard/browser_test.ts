@@ -7,6 +7,7 @@ import {
   browserTest,
   builtPage,
   eventually,
+  fits,
   idlePage,
   isAt,
   numberIn,
@@ -65,22 +66,33 @@ async function drawn(page: Page): Promise<void> {
   );
 }
 
+/** Goes through all views by keys, and calls for each once it is drawn. */
+async function eachView(page: Page, look: (name: string) => Promise<void>): Promise<void> {
+  const chosen = page.locator("[role=tab][aria-selected=true]");
+  await page.locator("[role=tab]", { hasText: "Events" }).focus();
+  await page.keyboard.press("Enter");
+  for (let i = 0; i < await page.locator("[role=tab]").count(); i++) {
+    const name = await chosen.innerText();
+    await drawn(page);
+    await look(name.toLowerCase().replaceAll(" ", "-"));
+    await chosen.focus();
+    await page.keyboard.press("ArrowRight");
+    await page.locator("[role=tab][aria-selected=true]", { hasNotText: name }).waitFor();
+  }
+}
+
 browserTest("browser: PCI boots, and its console answers", async () => {
   await onPage({}, async (page) => {
     await idlePage(page);
     await shot(page, "pci");
     await type(page, "rng 16");
     await sees(page, "#console", /rng 16\s+[0-9a-f]{32}\b/);
-    await page.locator("[role=tab]", { hasText: "Events" }).focus();
-    const tabs = page.locator("[role=tab]");
-    for (let i = 0; i < await tabs.count(); i++) {
-      const name = await page.locator("[role=tab][aria-selected=true]").innerText();
-      await drawn(page);
-      await shot(page, `view-${name.toLowerCase().replaceAll(" ", "-")}`);
-      await page.locator("[role=tab][aria-selected=true]").focus();
-      await page.keyboard.press("ArrowRight");
-      await page.locator("[role=tab][aria-selected=true]", { hasNotText: name }).waitFor();
-    }
+    await eachView(page, async (name) => {
+      await shot(page, `view-${name}`);
+      await fits(page, name);
+    });
+    await page.locator(".large-switch input").check();
+    await eachView(page, (name) => fits(page, `${name}, large type`));
   });
 });
 
@@ -92,6 +104,10 @@ browserTest("browser: MMIO boots from its link, in dark mode and large type", as
     await shot(page, "mmio-dark-large");
     await type(page, "rng 16");
     await sees(page, "#console", /rng 16\s+[0-9a-f]{32}\b/);
+    await eachView(page, async (name) => {
+      await shot(page, `dark-large-${name}`);
+      await fits(page, `${name}, large type`);
+    });
   });
 });
 
@@ -167,6 +183,8 @@ browserTest(
       await sees(page, "#view-panel", "wrap counter");
       await page.locator("#view-panel svg").first().waitFor();
       await shot(page, "packed-and-form");
+      await page.locator(".large-switch input").check();
+      await fits(page, "packed ring and form, large type");
       await page.waitForURL(/packed%3Don/);
       const link = page.url();
       await page.goto("about:blank");
@@ -256,6 +274,9 @@ browserTest("browser: attaches to a web server that runs, while curl asks it", a
     await sees(page, "#view-panel", "HTTP");
     await eventually("the events of it", () => numberIn(page, "#event-count"), (n) => n > before);
     await shot(page, "attached-frames");
+    await page.locator(".large-switch input").check();
+    await fits(page, "frames, large type");
+    await page.locator(".large-switch input").uncheck();
     await page.click("[role=tab]:has-text('Split ring')");
     await page.click("button:has-text('Back')");
     await eventually(

@@ -100,6 +100,18 @@ export async function shot(page: Page, name: string): Promise<void> {
   if (needs > has) throw new Error(`${name}: the page is ${needs - has} pixels wider than its window`);
 }
 
+/** Fails if a part of the page has to be scrolled sideways to be read. */
+export async function fits(page: Page, name: string): Promise<void> {
+  const wide = await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>(".scroll, .views, aside, #view-panel")].filter((e) =>
+      e.scrollWidth > e.clientWidth + 1
+    ).map((e) =>
+      `${e.getAttribute("aria-label") ?? e.className}: ${e.scrollWidth} in ${e.clientWidth} pixels`
+    )
+  );
+  if (wide.length > 0) throw new Error(`${name} is too wide: ${wide.join("; ")}`);
+}
+
 /** Waits until a text is seen somewhere in the element. */
 export async function sees(page: Page, selector: string, text: string | RegExp): Promise<void> {
   await page.locator(selector).filter({ hasText: text }).first().waitFor();
