@@ -89,7 +89,7 @@ export class Decoder {
     if (write && (notify !== null || reg === "queue_notify")) {
       return this.kick(device, notify === null ? value & 0xffff : Number(notify[1]), width, value, line);
     }
-    this.rings.flush(line);
+    this.rings.flush();
     const { id } = this.out.entry(device);
     const s = this.state(device);
     const select = /_sel(ect)?$/.test(reg);
@@ -108,7 +108,7 @@ export class Decoder {
   }
 
   private kick(device: number, queue: number, width: number, value: number, line: number): void {
-    this.rings.flush(line);
+    this.rings.flush();
     const data = (this.accepted(device) & F.NOTIFICATION_DATA) !== 0n ? ` data 0x${value.toString(16)}` : "";
     this.out.add(
       { device, lane: "driver", ref: -1, line },

@@ -96,7 +96,7 @@ async function readJson(
     }
     reader.line(text, number);
   }
-  const { own, ...found } = reader.end(count);
+  const { own, ...found } = reader.end();
   return {
     ...found,
     file,

@@ -170,10 +170,10 @@ class GoldenReader {
       }
       old.set(now);
     }
-    for (const table of step.indirect ?? []) rings.touch(Number(table.phys));
-    rings.flush(step.i);
+    for (const table of step.indirect ?? []) rings.touch(Number(table.phys), step.i);
+    rings.flush();
     // The first descriptor of a packed chain is published after the others (virtio 1.4, 2.8.21).
     if (published !== undefined) rings.write("driver", this.base("desc") + head, published, step.i);
-    rings.flush(step.i);
+    rings.flush();
   }
 }

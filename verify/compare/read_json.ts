@@ -86,8 +86,8 @@ export class JsonReader {
   }
 
   /** After the last line. */
-  end(lines: number): { format: Format; can: Set<Kind>; own: (lane: string) => boolean } {
-    this.decoder.rings.flush(lines);
+  end(): { format: Format; can: Set<Kind>; own: (lane: string) => boolean } {
+    this.decoder.rings.flush();
     const can = new Set(Object.keys(KINDS) as Kind[]);
     if (!this.simulated) { for (const kind of INSIDE) can.delete(kind); }
     return { format: this.simulated ? "simulated" : "on QEMU", can, own: () => this.simulated };

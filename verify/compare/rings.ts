@@ -20,7 +20,7 @@ interface Bound extends RingPlace {
   readonly queue: number;
   readonly ref: number;
   /** Fields that the driver has written since the last barrier, with what they held before. */
-  readonly touched: Map<number, { field: Field; before: number }>;
+  readonly touched: Map<number, { field: Field; before: number; line: number }>;
 }
 
 /**
@@ -56,10 +56,10 @@ export class Rings {
         if (by === "driver") {
           this.lastTouched = b;
           fields.forEach((field, k) => {
-            if (!b.touched.has(field.addr)) b.touched.set(field.addr, { field, before: before[k] });
+            if (!b.touched.has(field.addr)) b.touched.set(field.addr, { field, before: before[k], line });
           });
         } else {
-          this.flush(line);
+          this.flush();
           fields.forEach((f, k) => {
             if (this.memory.read(f.addr, f.width) !== before[k]) this.step(b, f, line, true);
           });
@@ -72,25 +72,25 @@ export class Rings {
   }
 
   /** Counts a descriptor as written: a golden trace shows only what is different afterwards. */
-  touch(addr: number): void {
+  touch(addr: number, line: number): void {
     for (const b of this.bound) {
       for (let i = 0; i < b.size; i++) {
         const at = b.desc + DESC_SIZE * i;
         if (this.memory.read(at, 8) !== addr) continue;
         for (const field of fieldsIn(b, "desc", DESC_SIZE * i, DESC_SIZE * i + 1)) {
-          if (!b.touched.has(at)) b.touched.set(at, { field, before: addr });
+          if (!b.touched.has(at)) b.touched.set(at, { field, before: addr, line });
         }
       }
     }
   }
 
   /** The group of writes is over. */
-  flush(line: number): void {
+  flush(): void {
     for (const b of this.bound) {
       if (b.touched.size === 0) continue;
       const list = [...b.touched.values()].sort((x, y) => x.field.rank - y.field.rank);
       b.touched.clear();
-      list.forEach(({ field, before }, k) => {
+      list.forEach(({ field, before, line }, k) => {
         if (this.memory.read(field.addr, field.width) !== before) this.step(b, field, line, false);
         // An indirect table stands behind the fields of its descriptor.
         if (field.desc >= 0 && list[k + 1]?.field.desc !== field.desc) this.table(b, field.desc, line);
@@ -101,7 +101,7 @@ export class Rings {
   /** @param any a barrier of a trace that has one queue only. */
   barrier(kind: string, line: number, any: boolean): void {
     const b = this.lastTouched;
-    this.flush(line);
+    this.flush();
     if (b === undefined || (!any && kind.endsWith("/read"))) {
       this.out.leaveOut("barriers that no queue can be told for");
       return;
