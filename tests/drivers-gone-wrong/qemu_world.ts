@@ -15,7 +15,7 @@ export async function qemuWorld(
   s: Setting,
   rules: readonly Rule[],
 ): Promise<World & { close(): Promise<void> }> {
-  const desc = parseDescription(machineWords(s, "user").split(" "));
+  const desc = parseDescription(machineWords(s, "user", "16M").split(" "));
   const c0 = new BufferChardev("c0");
   const holder: { platform?: QemuPlatform } = {};
   const live = new LiveMemory(() => holder.platform?.ram ?? []);

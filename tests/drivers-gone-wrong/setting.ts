@@ -11,14 +11,16 @@ export interface Setting {
   readonly interrupts: InterruptKind;
   /** More properties of the device, in QEMU's words: `max_ports=2`. */
   readonly props?: string;
+  /** The simulated entropy device answers in any order, in its own time, and does not always want to be told. */
+  readonly restless?: boolean;
   /** Features that the driver takes on top of the usual ones. */
   readonly wants?: bigint;
 }
 
 const DRIVER = { rng: "virtio-rng", console: "virtio-serial", net: "virtio-net" } as const;
 
-/** The machine in QEMU's words. `netdev` is what the card is connected with. */
-export function machineWords(s: Setting, netdev = "hubport,hubid=0"): string {
+/** The machine in QEMU's words. `netdev` is what the card is connected with, `memory` as in `-m`. */
+export function machineWords(s: Setting, netdev = "hubport,hubid=0", memory = "4M"): string {
   const pci = s.machine !== "microvm";
   const machine = pci ? s.machine : "microvm,acpi=off";
   const props = [
@@ -28,7 +30,7 @@ export function machineWords(s: Setting, netdev = "hubport,hubid=0"): string {
     ...s.props === undefined ? [] : [s.props],
   ].join(",");
   return [
-    `-machine ${machine} -m 16M -nodefaults -device ${props}`,
+    `-machine ${machine} -m ${memory} -nodefaults -device ${props}`,
     ...pci ? [] : ["-global virtio-mmio.force-legacy=off"],
     ...s.device === "console" ? ["-chardev stdio,id=c0 -device virtconsole,chardev=c0"] : [],
     ...s.device === "net" ? [`-netdev ${netdev},id=n0`] : [],

@@ -9,6 +9,8 @@ import { DeviceAlloc } from "../../mm/device_alloc.ts";
 import { FrameAlloc } from "../../mm/physicalmem.ts";
 import { DeadlockError } from "../../spec/deadlock.ts";
 import { LiveMemory, type Report, type Rule, Strict, WatchedDeviceMemory } from "../../verify/strict/mod.ts";
+import { Random } from "../../devices/events.ts";
+import { makeRestless } from "./restless_device.ts";
 import { AnsweringPeer } from "./answering_peer.ts";
 import { machineWords, type Setting, wanted } from "./setting.ts";
 import {
@@ -78,6 +80,10 @@ export function simulatedWorld(s: Setting, rules: readonly Rule[]): World {
     latency: LATENCY,
   });
   strict.clock = () => platform.now();
+  if (s.restless) {
+    const random = new Random(7);
+    makeRestless(platform, (n) => random.u32() % n);
+  }
   const { base, bytes } = platform.ram[0];
   const ground = makeGround(platform, new RamDeviceMemory(base, bytes), strict, () => {
     if (platform.idle() instanceof Promise) throw new Error("a machine without a host never waits for it");

@@ -1,0 +1,131 @@
+import { F, featureWord, NetF } from "../../../spec/virtio/features.ts";
+import { CommonCfg as C } from "../../../spec/virtio/pci.ts";
+import { MmioReg as R } from "../../../spec/virtio/mmio.ts";
+import { after, type Mistake, MMIO, PCI } from "../mistake.ts";
+
+/** What is negotiated (virtio 1.4, 2.2, 6). */
+export const FEATURES: readonly Mistake[] = [
+  {
+    id: "features-not-offered",
+    what: "the driver takes IN_ORDER, which the device does not offer",
+    on: {},
+    plant: ({ student }) =>
+      after(student, "negotiate", () => student.writeAccepted(student.accepted | F.IN_ORDER)),
+    expect: { rule: "features-offered", found: /accepted IN_ORDER/ },
+  },
+  {
+    id: "features-offer-not-read",
+    what: "the driver never reads what the device offers, and takes what it always takes",
+    on: { devices: ["net"] },
+    plant: ({ net }) => net.readOffered = () => net.wants,
+    expect: { rule: "features-read-first", found: /feature word 0, which it has not read/ },
+    also: ["config-field-offered"],
+  },
+  {
+    id: "features-reserved-bit",
+    what: "all bits of the second word are taken",
+    on: {},
+    plant: ({ student }) => after(student, "negotiate", () => student.transport.accept(1, 0xffff_ffff)),
+    expect: { rule: "features-known", found: /bit 42, bit 44/ },
+    also: [
+      "device-writes-outside",
+      "features-offered",
+      "notification-data",
+      "order-platform-barriers",
+      "packed-driver-event",
+      "pci-notify-width",
+      "sr-iov-capability",
+    ],
+  },
+  {
+    id: "features-without-version-1",
+    what: "VERSION_1 is offered and not taken",
+    on: { rings: ["split"] },
+    plant: ({ student }) =>
+      after(student, "negotiate", () => student.writeAccepted(student.accepted & ~F.VERSION_1)),
+    expect: { rule: "version-1-accepted", found: /without VERSION_1/ },
+  },
+  {
+    id: "features-packed-without-version-1",
+    what: "RING_PACKED is taken without VERSION_1",
+    on: { rings: ["packed"] },
+    plant: ({ student }) =>
+      after(student, "negotiate", () => student.writeAccepted(student.accepted & ~F.VERSION_1)),
+    expect: { rule: "features-consistent", found: /RING_PACKED/ },
+    also: ["version-1-accepted"],
+  },
+  {
+    id: "features-second-word-forgotten",
+    what: "only the first word of the features is written",
+    on: { rings: ["split"], eventIdx: true },
+    plant: ({ student }) =>
+      student.writeAccepted = (features) => student.transport.accept(0, featureWord(features, 0)),
+    expect: { rule: "version-1-accepted", found: /accepted EVENT_IDX, without VERSION_1/ },
+  },
+  {
+    id: "features-selector-forgotten-pci",
+    what: "both words are written to the first: the selector is never moved",
+    on: { machines: PCI },
+    plant: ({ pci }) => pci.accept = (_word, value) => pci.write(C.DRIVER_FEATURE, 4, value),
+    expect: { rule: "feature-select-used", found: /after 0x0, both as word 0/ },
+    also: [
+      "feature-word-selected",
+      "features-known",
+      "features-offered",
+      "queue-area-allocated",
+      "version-1-accepted",
+    ],
+  },
+  {
+    id: "features-selector-forgotten-mmio",
+    what: "DriverFeatures is written without DriverFeaturesSel before it",
+    on: { machines: MMIO },
+    plant: ({ mmio }) => mmio.accept = (_word, value) => mmio.write(R.DRIVER_FEATURES, value),
+    expect: {
+      rule: "feature-word-selected",
+      found: /driver_features was written .*no word was ever selected/,
+    },
+    also: [
+      "feature-select-used",
+      "features-known",
+      "features-offered",
+      "queue-area-allocated",
+      "version-1-accepted",
+    ],
+  },
+  {
+    id: "features-read-without-selector",
+    what: "DeviceFeatures is read without DeviceFeaturesSel before it",
+    on: { machines: MMIO },
+    plant: ({ mmio }) => {
+      let first = true;
+      mmio.offered = (word) => {
+        if (!first) mmio.write(R.DEVICE_FEATURES_SEL, word);
+        first = false;
+        return mmio.read(R.DEVICE_FEATURES);
+      };
+    },
+    expect: { rule: "feature-word-selected", found: /device_features was read .*no word was ever selected/ },
+  },
+  {
+    id: "features-needed-one-missing",
+    what: "a network driver takes CTRL_RX without CTRL_VQ",
+    on: { devices: ["net"] },
+    plant: ({ student }) => student.choose = (offered) => offered & student.wants & ~NetF.CTRL_VQ,
+    expect: { rule: "features-consistent", found: /CTRL_RX/ },
+  },
+  {
+    id: "features-refused-and-ignored",
+    what: "the device refuses FEATURES_OK, and the driver goes on",
+    on: { devices: ["net"], rings: ["split"] },
+    plant: ({ student }) => {
+      student.choose = (offered) => offered & student.wants & ~F.VERSION_1;
+      student.confirmFeatures = () => {
+        student.addStatus(8);
+        student.transport.status();
+      };
+    },
+    expect: { rule: "version-1-accepted", found: /without VERSION_1/ },
+    also: ["net-tx-header-size"],
+  },
+];

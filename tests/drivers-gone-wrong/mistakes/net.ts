@@ -1,0 +1,308 @@
+import { NetF } from "../../../spec/virtio/features.ts";
+import {
+  NetConfig,
+  NetCtrl,
+  NetCtrlMac,
+  NetCtrlMq,
+  NetCtrlRx,
+  NetGso,
+  NetHdr,
+  NetHdrF,
+} from "../../../spec/virtio/net.ts";
+import { after, before, type Hands, type Mistake } from "../mistake.ts";
+
+const NET = { devices: ["net"] } as const;
+const OFFLOADS = { ...NET, props: "x-vnet-hdr=on" } as const;
+
+/** The network card (virtio 1.4, 5.1). */
+export const NET_MISTAKES: readonly Mistake[] = [
+  {
+    id: "net-header-missing",
+    what: "a frame is sent without its header",
+    on: NET,
+    plant: ({ net }) => {
+      const make = net.makeFrame.bind(net);
+      net.makeFrame = (frame) => make(frame).slice(1);
+    },
+    expect: { rule: "net-tx-header-size", found: /begins at byte 0/ },
+  },
+  {
+    id: "net-header-of-10-bytes",
+    what: "the header has the 10 bytes of legacy devices",
+    on: NET,
+    plant: ({ net }) => {
+      const make = net.makeFrame.bind(net);
+      net.makeFrame = (frame) => {
+        const [header, data] = make(frame);
+        return [{ ...header, length: 10 }, data];
+      };
+    },
+    expect: { rule: "net-tx-header-size", found: /begins at byte 10/ },
+  },
+  {
+    id: "net-num-buffers-when-sending",
+    what: "num_buffers of a frame that is sent is 1",
+    on: NET,
+    plant: (hands) => setHeader(hands, NetHdr.NUM_BUFFERS, 1),
+    expect: { rule: "net-tx-num-buffers", found: /is 1$/ },
+  },
+  {
+    id: "net-checksum-without-feature",
+    what: "the device is asked for a checksum, though CSUM was not negotiated",
+    on: NET,
+    plant: (hands) => setHeader(hands, NetHdr.FLAGS, NetHdrF.NEEDS_CSUM),
+    expect: { rule: "net-tx-flags-without-csum", found: /flags are 0x1/ },
+  },
+  {
+    id: "net-gso-without-feature",
+    what: "a large TCP packet is sent, though HOST_TSO4 was not negotiated",
+    on: { ...OFFLOADS, wants: NetF.CSUM },
+    plant: (hands) => setHeader(hands, NetHdr.FLAGS, NetHdrF.NEEDS_CSUM | NetGso.TCPV4 << 8),
+    expect: { rule: "net-tx-gso-feature", found: /TCPV4/ },
+  },
+  {
+    id: "net-gso-size-zero",
+    what: "a large TCP packet does not say how large its segments shall be",
+    on: { ...OFFLOADS, wants: NetF.CSUM | NetF.HOST_TSO4 },
+    plant: (hands) => setHeader(hands, NetHdr.FLAGS, NetHdrF.NEEDS_CSUM | NetGso.TCPV4 << 8),
+    expect: { rule: "net-tx-gso-fields", found: /gso_size is 0/ },
+  },
+  {
+    id: "net-gso-without-checksum",
+    what: "a large TCP packet is sent without NEEDS_CSUM",
+    on: { ...OFFLOADS, wants: NetF.CSUM | NetF.HOST_TSO4 },
+    plant: (hands) => {
+      setHeader(hands, NetHdr.FLAGS, NetGso.TCPV4 << 8);
+      setHeader(hands, NetHdr.GSO_SIZE, 1448);
+    },
+    expect: { rule: "net-tx-gso-fields", found: /flags are 0x0/ },
+  },
+  {
+    id: "net-data-valid-when-sending",
+    what: "DATA_VALID is set in a frame that is sent",
+    on: { ...OFFLOADS, wants: NetF.CSUM },
+    plant: (hands) => setHeader(hands, NetHdr.FLAGS, NetHdrF.DATA_VALID),
+    expect: { rule: "net-tx-flags", found: /flags are 0x2/ },
+  },
+  {
+    id: "net-checksum-outside-frame",
+    what: "the place of the checksum is behind the end of the frame",
+    on: { ...OFFLOADS, wants: NetF.CSUM },
+    plant: (hands) => {
+      setHeader(hands, NetHdr.FLAGS, NetHdrF.NEEDS_CSUM);
+      setHeader(hands, NetHdr.CSUM_START, 34);
+      setHeader(hands, NetHdr.CSUM_OFFSET, 60);
+    },
+    expect: {
+      rule: "net-tx-checksum-place",
+      found: /csum_start is 34, csum_offset 60, in a frame of 42 bytes/,
+    },
+  },
+  {
+    id: "net-receive-buffer-too-small",
+    what: "receive buffers have 64 bytes, and no frame may take several",
+    on: NET,
+    plant: ({ net }) => net.receiveSize = () => 64,
+    expect: { rule: "net-rx-buffer-size", found: /64 bytes/ },
+  },
+  {
+    id: "net-receive-buffer-below-header",
+    what: "receive buffers have 8 bytes, less than a header",
+    on: { ...NET, wants: NetF.MRG_RXBUF },
+    plant: ({ net }) => net.receiveSize = () => 8,
+    expect: { rule: "net-rx-header-fits", found: /8 bytes/ },
+  },
+  {
+    id: "net-receive-buffer-readable",
+    what: "receive buffers lack the WRITE flag",
+    on: NET,
+    plant: ({ ring }) =>
+      ring((r) => {
+        if (r.queue !== 0) return;
+        const { submit } = r;
+        r.submit = (pieces) => submit.call(r, pieces.map((p) => ({ ...p, writable: false })));
+      }),
+    expect: { rule: "net-rx-writable", found: /readable for the device/ },
+  },
+  {
+    id: "net-frame-writable",
+    what: "a frame to send is in a writable buffer",
+    on: NET,
+    plant: ({ net }) => {
+      const make = net.makeFrame.bind(net);
+      net.makeFrame = (frame) => {
+        const [header, data] = make(frame);
+        return [header, { ...data, writable: true }];
+      };
+    },
+    expect: { rule: "net-tx-readable", found: /42 bytes that is writable/ },
+  },
+  {
+    id: "net-frame-on-receive-queue",
+    what: "a frame to send is put on the receive queue",
+    on: NET,
+    plant: ({ net, ring }) =>
+      ring((r) => {
+        if (r.queue !== 1) return;
+        r.submit = (pieces) => net.rings[0].submit(pieces);
+      }),
+    expect: { rule: "net-rx-writable", found: /12 bytes that is readable/ },
+  },
+  {
+    id: "net-frame-too-long",
+    what: "a frame is longer than the MTU, and not to be cut",
+    on: { ...NET, props: "host_mtu=1400" },
+    plant: ({ net }) => {
+      const { question } = net;
+      net.question = () => {
+        const frame = new Uint8Array(1500);
+        frame.set(question.call(net));
+        return frame;
+      };
+    },
+    expect: { rule: "net-tx-mtu", found: /1500 bytes/ },
+  },
+  {
+    id: "net-receive-mode-without-feature",
+    what: "the receive mode is changed, though CTRL_RX was not negotiated",
+    on: NET,
+    plant: ({ net }) => {
+      net.wants &= ~NetF.CTRL_RX;
+      net.checkAck = () => {};
+      before(net, "work", () => net.setPromiscuous(true));
+    },
+    expect: { rule: "net-ctrl-feature", found: /without CTRL_RX$/ },
+  },
+  {
+    id: "net-mac-set-without-feature",
+    what: "the address is changed, though CTRL_MAC_ADDR was not negotiated",
+    on: NET,
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.MAC, NetCtrlMac.ADDR_SET, net.mac));
+    },
+    expect: { rule: "net-ctrl-feature", found: /without CTRL_MAC_ADDR/ },
+  },
+  {
+    id: "net-vlan-without-feature",
+    what: "a VLAN is filtered, though CTRL_VLAN was not negotiated",
+    on: NET,
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.VLAN, 0, Uint8Array.of(5, 0)));
+    },
+    expect: { rule: "net-ctrl-feature", found: /without CTRL_VLAN/ },
+  },
+  {
+    id: "net-command-answer-readable",
+    what: "the byte for the answer of a command is not writable",
+    on: NET,
+    plant: ({ net }) => {
+      const make = net.makeCommand.bind(net);
+      net.checkAck = () => {};
+      net.makeCommand = (kind, command, data) =>
+        make(kind, command, data).map((piece) => ({ ...piece, writable: false }));
+    },
+    expect: { rule: "net-ctrl-layout", found: /0 writable bytes/ },
+    also: ["net-ctrl-data"],
+  },
+  {
+    id: "net-command-answer-missing",
+    what: "a command has no room for the answer",
+    on: NET,
+    plant: ({ net }) => {
+      const make = net.makeCommand.bind(net);
+      net.checkAck = () => {};
+      net.makeCommand = (kind, command, data) => make(kind, command, data).slice(0, 2);
+    },
+    expect: { rule: "net-ctrl-layout", found: /0 writable bytes/ },
+  },
+  {
+    id: "net-mac-table-count-wrong",
+    what: "the table of addresses says two and has one",
+    on: { ...NET, wants: NetF.CTRL_MAC_ADDR },
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      const table = Uint8Array.of(2, 0, 0, 0, 2, 0, 0, 0, 0, 9, 0, 0, 0, 0);
+      before(net, "work", () => net.command(NetCtrl.MAC, NetCtrlMac.TABLE_SET, table));
+    },
+    expect: { rule: "net-ctrl-mac-table", found: /2 addresses in the unicast list, in 10 bytes/ },
+  },
+  {
+    id: "net-pairs-zero",
+    what: "the device is told to use no pair of queues",
+    on: { ...NET, props: "mq=on", wants: NetF.MQ },
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.MQ, NetCtrlMq.VQ_PAIRS_SET, Uint8Array.of(0, 0)));
+    },
+    expect: { rule: "net-ctrl-pairs-range", found: /with 0/ },
+  },
+  {
+    id: "net-pairs-big-endian",
+    what: "the number of pairs is written most significant byte first",
+    on: { ...NET, props: "mq=on", wants: NetF.MQ },
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.MQ, NetCtrlMq.VQ_PAIRS_SET, Uint8Array.of(0, 1)));
+    },
+    expect: { rule: "net-ctrl-pairs-range", found: /with 256/ },
+  },
+  {
+    id: "net-mac-written-to-config",
+    what: "the address is changed by writing to the configuration",
+    on: NET,
+    plant: ({ net }) =>
+      after(net, "bringUp", () => {
+        for (let i = 0; i < 6; i++) net.transport.writeConfig(NetConfig.MAC + i, 1, net.mac[i]);
+      }),
+    expect: { rule: "net-config-read-only", found: /byte 0 \(mac\)/ },
+  },
+  {
+    id: "net-mtu-exceeded-buffers",
+    what: "receive buffers are for 1500 bytes, and the device says its MTU is 9000",
+    on: { ...NET, props: "host_mtu=9000" },
+    plant: ({ net }) => net.receiveSize = () => 1530,
+    expect: { rule: "net-rx-room", found: /1530 bytes/ },
+  },
+  {
+    id: "net-source-address-wrong",
+    what: "frames carry an address that is not the card's",
+    on: NET,
+    plant: ({ net }) => after(net, "readConfig", () => net.mac = Uint8Array.of(2, 0, 0, 0, 0, 7)),
+    expect: { rule: "net-mac", found: /02:00:00:00:00:07/ },
+  },
+  {
+    id: "net-header-not-cleared",
+    what: "the header is not filled in",
+    on: NET,
+    plant: ({ net }) => {
+      const { memory } = net.ground;
+      const { makeFrame } = net;
+      net.makeFrame = (frame) => {
+        const fill = memory.fill.bind(memory);
+        memory.fill = () => {};
+        const pieces = makeFrame.call(net, frame);
+        memory.fill = fill;
+        return pieces;
+      };
+    },
+    expect: { rule: "net-tx-num-buffers", found: /is 42405/ },
+    also: ["net-tx-flags-without-csum", "net-tx-gso-feature", "net-tx-gso-tunnel"],
+  },
+  {
+    id: "net-unknown-receive-mode",
+    what: "NOBCAST is switched on, though CTRL_RX_EXTRA was not negotiated",
+    on: NET,
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.RX, NetCtrlRx.NOBCAST, Uint8Array.of(1)));
+    },
+    expect: { rule: "net-ctrl-feature", found: /command 5, without CTRL_RX_EXTRA/ },
+  },
+];
+
+/** Writes 16 bits of the header of each frame that is sent. */
+function setHeader({ net }: Hands, offset: number, value: number): void {
+  after(net, "fillHeader", (_, header) => net.ground.memory.writeU16(header.offset + offset, value));
+}
