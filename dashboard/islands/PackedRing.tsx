@@ -112,6 +112,7 @@ function Table(props: { at: number; ring: Seen; rows: readonly PackedDescriptor[
         <thead>
           <tr>
             <th scope="col">#</th>
+            <th scope="col">Here</th>
             <th scope="col">Owner</th>
             <th scope="col">Holds</th>
             <th scope="col">Buffer</th>
@@ -120,13 +121,16 @@ function Table(props: { at: number; ring: Seen; rows: readonly PackedDescriptor[
             <th scope="col">AVAIL</th>
             <th scope="col">USED</th>
             <th scope="col">Flags</th>
-            <th scope="col">Here</th>
           </tr>
         </thead>
         <tbody>
           {rows.map((d) => (
             <tr key={d.index} class={d.owner === "device" ? "device" : ""}>
               <th scope="row">{d.index}</th>
+              <td>
+                {d.index === ring.driver.slot && <span class="here driver">driver</span>}{" "}
+                {d.index === ring.device.slot && <span class="here device">device</span>}
+              </td>
               <td>
                 <Who who={d.owner} />
               </td>
@@ -139,10 +143,6 @@ function Table(props: { at: number; ring: Seen; rows: readonly PackedDescriptor[
               <td>
                 {descriptorFlags(d.flags).join(" ")}
                 {d.table.length > 0 && ` (${d.table.length} in a table)`}
-              </td>
-              <td>
-                {d.index === ring.driver.slot && <span class="here driver">driver</span>}{" "}
-                {d.index === ring.device.slot && <span class="here device">device</span>}
               </td>
             </tr>
           ))}

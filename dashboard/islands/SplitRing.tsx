@@ -140,7 +140,7 @@ function RingTable(
               {by === "device" && <td>{e.turn === 0 ? "" : e.len}</td>}
               <td>
                 {e.slot === next && <span class="here">next</span>}{" "}
-                {e.open ? "with device" : e.turn === 1 ? "newest" : e.turn === 0 ? "never written" : ""}
+                {e.open ? "with device" : e.turn === 1 ? "newest" : unwritten(e, next)}
               </td>
             </tr>
           ))}
@@ -149,6 +149,9 @@ function RingTable(
     </Scroll>
   );
 }
+
+/** The next slot says no more, so that the column stays narrow. */
+const unwritten = (e: RingEntry, next: number) => e.turn === 0 && e.slot !== next ? "never written" : "";
 
 function Descriptors(
   props: { at: number; rows: readonly SplitDescriptor[]; chains: readonly Chain[]; size: number },
@@ -159,7 +162,7 @@ function Descriptors(
     [place.get(d.index)!, place.get(d.next)!] as const
   );
   return (
-    <Scroll label="Descriptor table">
+    <Scroll label="Descriptor table" class="tight">
       <div class="linked">
         <table class="descriptors">
           <caption>

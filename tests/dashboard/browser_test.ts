@@ -183,6 +183,7 @@ browserTest(
       await sees(page, "#view-panel", "wrap counter");
       await page.locator("#view-panel svg").first().waitFor();
       await shot(page, "packed-and-form");
+      await fits(page, "packed ring and form");
       await page.locator(".large-switch input").check();
       await fits(page, "packed ring and form, large type");
       await page.waitForURL(/packed%3Don/);
@@ -215,6 +216,7 @@ browserTest("browser: a breakpoint ends playing; frames are saved as pcap", asyn
     await sees(page, ".status", "breakpoint at event");
     await isAt(page, notify!.at);
     await shot(page, "breakpoint");
+    await fits(page, "split ring at the first notification");
     await page.click("button:has-text('Live')");
     await page.click("[role=tab]:has-text('Frames')");
     await sees(page, "#view-panel", "DHCP");
