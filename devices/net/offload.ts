@@ -9,7 +9,8 @@ const V4 = { LENGTH: 2, ID: 4, CHECKSUM: 10, ADDRESSES: 12 } as const;
 const V6 = { LENGTH: 4, ADDRESSES: 8, SIZE: 40 } as const;
 /** Offsets in a TCP header. */
 const SEQUENCE = 4, DATA_OFFSET = 12, FLAGS = 13;
-const ETHERNET = 14;
+/** Where a frame has its type, and bytes of the header that it ends. */
+const ETHERTYPE = 12, ETHERNET = 14;
 
 /** Whether what a frame says of itself can be: the checksum's place lies in it, and a long one can be cut. */
 export function isPossible(
@@ -71,6 +72,19 @@ function* cut(frame: Uint8Array, { csumStart, gsoType, gsoSize }: FrameOffload):
     store16(segment, csumStart + TCP_CHECKSUM, foldSum(sum) ^ 0xffff);
     yield segment.subarray(0, length);
   }
+}
+
+/**
+ * Whether what stands before the checksum that is still to be filled in is right: the IPv4 header's own checksum, if
+ * there is one (virtio 1.4, 5.1.6.4.1).
+ */
+export function earlierChecksumHolds(frame: Uint8Array, { csumStart }: FrameOffload): boolean {
+  let type = ETHERTYPE;
+  while (frame[type] === 0x81 && frame[type + 1] === 0x00) type += 4;
+  if (frame[type] !== 0x08 || frame[type + 1] !== 0x00) return true;
+  const ip = type + 2;
+  const end = ip + (frame[ip] & 15) * 4;
+  return end > csumStart || sumBytes(frame, ip, end) === 0xffff;
 }
 
 /** Bytes of all headers, TCP's options among them; of another protocol up to behind its checksum (virtio 1.4, 5.1.6.4.1). */

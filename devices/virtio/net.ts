@@ -1,7 +1,7 @@
 import type { MachineContext } from "../bus.ts";
 import type { EventQueue } from "../events.ts";
 import type { FrameOffload, NetBackend, NetFrontend } from "../net/backend.ts";
-import { complete, isPossible } from "../net/offload.ts";
+import { complete, earlierChecksumHolds, isPossible } from "../net/offload.ts";
 import { F, NetF } from "../../spec/virtio/features.ts";
 import { VirtioId } from "../../spec/virtio/ids.ts";
 import {
@@ -145,7 +145,9 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   receive(frame: Uint8Array, offload?: FrameOffload): boolean {
     if (this.late.length > 0) return false;
     if (offload === undefined) return this.deliver(frame, this.plainHeader);
-    if (canTake(offload, this.guestOffloads)) return this.deliver(frame, this.headers.write(frame, offload));
+    if (canTake(offload, this.guestOffloads) && earlierChecksumHolds(frame, offload)) {
+      return this.deliver(frame, this.headers.write(frame, offload));
+    }
     if (!isPossible(frame, offload)) return true;
     for (const piece of complete(frame, offload)) {
       if (this.late.length > 0 || !this.deliver(piece, this.plainHeader)) this.late.push(piece.slice());
