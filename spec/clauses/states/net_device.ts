@@ -1,4 +1,4 @@
-import { deviates, device, notCheckable, notOffered, open, type States, test, tested } from "../state.ts";
+import { deviates, device, notCheckable, notOffered, type States, test, tested } from "../state.ts";
 import * as T from "./files.ts";
 import * as A from "./net_absent.ts";
 
@@ -105,7 +105,13 @@ export const netDevice: States = {
     "13-14": notOffered(A.NO_ECN),
     "15-16": notOffered(A.NO_OUT_HEADER),
     17: device("virtio/net_offload.ts", RX_HEADER),
-    18: open("a card hands on what another card or a back end gives, without a look at earlier checksums"),
+    18: device(
+      "net/offload.ts",
+      test(
+        T.NET,
+        "NEEDS_CSUM says that the checksums before are right: a frame whose IP header is damaged comes without it",
+      ),
+    ),
     19: tested(T.OFFLOAD, "from card to card: a checksum is never filled in where both sides cope"),
     20: device("virtio/net_offload.ts", UNDONE),
     "21-25": notOffered(A.NO_TUNNEL),

@@ -60,11 +60,13 @@ onceTest("speed and duplex: as given, in Mbit/s, or unknown; the same from start
   }
 });
 
-/** A TCP segment over IPv4 with 250 bytes; neither checksum is right. */
+/** A TCP segment over IPv4 with 250 bytes; its checksum is not right, IP's is. */
 function segment(): Uint8Array {
   const bytes = new Uint8Array(54 + 250).map((_, i) => i);
   bytes.set(Uint8Array.fromHex("02000000000152540012345608004500012200000000400600000a00020f0a000202"));
   bytes[14 + 20 + 12] = 0x50;
+  // 0x4500 + 0x0122 + 0x4006 + 0x0a00 + 0x020f + 0x0a00 + 0x0202 = 0x9e39; its complement.
+  bytes.set([0x61, 0xc6], 24);
   return bytes;
 }
 
@@ -129,6 +131,35 @@ onceTest(
       [...frame.subarray(50, 52)],
       "the pseudo header's sum is the sender's",
     );
+  },
+);
+
+onceTest(
+  "NEEDS_CSUM says that the checksums before are right: a frame whose IP header is damaged comes without it",
+  () => {
+    const offload = { csumStart: 34, csumOffset: 16, gsoType: NetGso.NONE, gsoSize: 0 };
+    const tagged = Uint8Array.of(...segment().subarray(0, 12), 0x81, 0, 0, 5, ...segment().subarray(12));
+    const six = segment();
+    six.set([0x86, 0xdd], 12);
+    for (
+      const [frame, csumStart, damaged] of [[segment(), 34, 22], [tagged, 38, 26], [
+        six,
+        34,
+        undefined,
+      ]] as const
+    ) {
+      const r = new NetRig("virtio-net-pci,x-vnet-hdr=on").start(GUEST_CSUM);
+      const flags = () => {
+        const [at] = r.give(0, [{ in: 400 }]);
+        r.netdev.frontend!.receive(frame, { ...offload, csumStart });
+        assertEquals(r.done(0).length, 1);
+        return r.ram[at];
+      };
+      assertEquals(flags(), 1);
+      if (damaged === undefined) continue;
+      frame[damaged] ^= 1; // the time to live
+      assertEquals(flags(), 0);
+    }
   },
 );
 
