@@ -199,9 +199,11 @@ onceTest("a rule takes the place of what is open; a driver's MUST wants a rule o
 });
 
 onceTest("a rule without a red test: neither planted nor named by a test of the strict rules", () => {
-  const rules = ["planted", "tested", "bare"].map((id) => ({ id, clauses: [] }));
+  const rules = ["planted", "tested", "told", "bare"].map((id) => ({ id, clauses: [] }));
   const mistakes = [{ id: "m1", rule: "planted" }];
-  assertEquals(withoutRedTest(rules, mistakes, ['reports("tested")', "bare"]), ["bare"]);
+  assertEquals(withoutRedTest(rules, mistakes, ['reports("tested")', '"warning told: x"; "it is bare: x"']), [
+    "bare",
+  ]);
 });
 
 onceTest("options: sections, states, drivers; what is wrong is named", () => {
