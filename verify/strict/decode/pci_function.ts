@@ -24,7 +24,7 @@ const LAST_BAR = 5;
 /** A PCI function as far as its configuration space tells: the bytes, where BARs are, which structures are where. */
 export class PciFunctionState implements FunctionModel {
   readonly config: Uint8Array;
-  /** The usable structures: of each type the first whose type and BAR are known (virtio 1.4, 4.1.4). */
+  /** The usable structures. Of a type there may be several: the first in memory stands in front (virtio 1.4, 4.1.4.1). */
   readonly structures: readonly Structure[];
   /** Offset of the MSI-X capability; 0: none. */
   readonly msixAt: number;
@@ -107,17 +107,15 @@ export class PciFunctionState implements FunctionModel {
       if (this.config[at] !== PciCapId.VENDOR) continue;
       const space = SPACES[this.config[at + Cap.CFG_TYPE]];
       const bar = this.config[at + Cap.BAR];
-      if (space === undefined || bar > LAST_BAR || list.some((s) => s.space === space)) continue;
+      const offset = this.u32(at + Cap.OFFSET), length = this.u32(at + Cap.LENGTH);
+      if (space === undefined || bar > LAST_BAR || length === 0 || offset + length > this.barSize(bar)) {
+        continue;
+      }
       const multiplier = space === "notify" ? this.u32(at + Cap.EXTRA) : 0;
-      list.push({
-        space,
-        bar,
-        offset: this.u32(at + Cap.OFFSET),
-        length: this.u32(at + Cap.LENGTH),
-        multiplier,
-      });
+      list.push({ space, bar, offset, length, multiplier });
     }
-    return list;
+    const ports = ({ bar }: Structure) => this.isPorts(bar) ? 1 : 0;
+    return list.sort((a, b) => ports(a) - ports(b));
   }
   private msixStructures(): Structure[] {
     const at = this.msixAt;
