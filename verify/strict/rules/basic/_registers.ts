@@ -102,6 +102,8 @@ export const describesQueue = (purpose: Purpose | undefined): boolean =>
 
 /** `0x1f`. */
 export const hex = (n: number): string => `0x${n.toString(16)}`;
+/** `1 byte`, `4 bytes`. */
+export const bytes = (n: number): string => `${n} byte${n === 1 ? "" : "s"}`;
 /** The name of an access's register, or where it is. */
 export const nameOf = (access: Access): string =>
   access.register ?? `offset ${hex(access.offset)} of the ${access.space} structure`;

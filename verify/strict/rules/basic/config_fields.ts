@@ -3,7 +3,7 @@ import type { Access } from "../../events.ts";
 import type { Rule } from "../../rule.ts";
 import { facility, MMIO_LAYOUT, overMmio, overPci } from "./_clauses.ts";
 import { names, OfferedSeen } from "./_features.ts";
-import { configOffset, hex, purposeOf } from "./_registers.ts";
+import { bytes, configOffset, hex, purposeOf } from "./_registers.ts";
 
 /** Fields come and go with features. */
 export const CONFIG_FIELD_OFFERED: Rule = {
@@ -28,7 +28,9 @@ export const CONFIG_FIELD_OFFERED: Rule = {
           scene.report({
             device,
             found:
-              `${a.write ? "a write to" : "a read of"} ${field.name} (${a.width} bytes at ${hex(at)}), but ` +
+              `${a.write ? "a write to" : "a read of"} ${field.name} (${bytes(a.width)} at ${
+                hex(at)
+              }), but ` +
               (known
                 ? `the device does not offer ${names(field.features, device)}`
                 : `the offered features were not read before`),
@@ -61,9 +63,7 @@ function wrongWidth(a: Access, fields: readonly ConfigField[]): string | undefin
     ? 4
     : 1;
   if (a.width === part && (at - field.offset) % part === 0) return undefined;
-  return `${field.name} (${field.width} bytes at ${hex(field.offset)}) accessed ${part} byte${
-    part === 1 ? "" : "s"
-  } at a time`;
+  return `${field.name} (${bytes(field.width)} at ${hex(field.offset)}) accessed ${bytes(part)} at a time`;
 }
 
 /** Each field at its width. */
@@ -85,7 +85,7 @@ export const CONFIG_WIDTH: Rule = {
       const at = configOffset(a);
       scene.report({
         device: a.device,
-        found: `${a.write ? "a write" : "a read"} of ${a.width} bytes at ${hex(at)} of the configuration`,
+        found: `${a.write ? "a write" : "a read"} of ${bytes(a.width)} at ${hex(at)} of the configuration`,
         expected,
         evidence: [{ what: `configuration at ${hex(at)}`, address: a.address, value: hex(a.value) }],
       });

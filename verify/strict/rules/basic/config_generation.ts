@@ -120,6 +120,8 @@ export const CONFIG_GENERATION: Rule = {
   },
 };
 
+const verb = (group: Group): string => group.name.includes(" and ") ? "were" : "was";
+
 /** Two rounds of reads gave the same. */
 function sameTwice(r: Reading): boolean {
   if (r.round === undefined || r.round.size !== r.parts.size) return false;
@@ -130,7 +132,7 @@ function sameTwice(r: Reading): boolean {
 function reportTorn(scene: Scene, device: DeviceModel, r: Reading, group: Group): void {
   scene.report({
     device,
-    found: `${group.name} was read in ${r.parts.size} parts, and config_generation ` +
+    found: `${group.name} ${verb(group)} read in ${r.parts.size} parts, and config_generation ` +
       (r.before === undefined ? "not before" : "not afterwards"),
     expected: "config_generation read before and after, with the same value",
     evidence: [...r.parts].map(([at, value]) => ({ what: `configuration at ${hex(at)}`, value: hex(value) })),
@@ -141,8 +143,9 @@ function reportTorn(scene: Scene, device: DeviceModel, r: Reading, group: Group)
 function reportChanged(scene: Scene, device: DeviceModel, c: NonNullable<Reading["changed"]>): void {
   scene.report({
     device,
-    found:
-      `config_generation went from ${c.from} to ${c.to} while ${c.group.name} was read, which was not read again`,
+    found: `config_generation went from ${c.from} to ${c.to} while ${c.group.name} ${
+      verb(c.group)
+    } read, and not read again`,
     expected: `${c.group.name} read again until config_generation stays the same`,
     evidence: [
       { what: "config_generation before", value: hex(c.from) },

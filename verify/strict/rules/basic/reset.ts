@@ -3,7 +3,7 @@ import type { DeviceModel } from "../../model/device.ts";
 import type { Rule, Watcher } from "../../rule.ts";
 import type { Scene } from "../../rule.ts";
 import { COMMON, facility, operation, overPci } from "./_clauses.ts";
-import { hex, nameOf, purposeOf } from "./_registers.ts";
+import { bytes, hex, nameOf, purposeOf } from "./_registers.ts";
 import { PerDevice } from "./_state.ts";
 import { memoryOf, type Stretch } from "./_memory.ts";
 
@@ -110,7 +110,7 @@ export const FREED_BEFORE_RESET_DONE: Rule = {
           scene.report({
             device,
             found:
-              `${buffer.owner} (${buffer.length} bytes at ${
+              `${buffer.owner} (${bytes(buffer.length)} at ${
                 hex(buffer.phys)
               }) was freed after 0 was written ` +
               "to the status, which has not been read as 0 yet",

@@ -2,7 +2,7 @@ import type { QueueModel } from "../../model/queue.ts";
 import type { Rule, Scene } from "../../rule.ts";
 import { memoryOf, type Stretch } from "../basic/_memory.ts";
 import { MMIO_LAYOUT, overMmio } from "../basic/_clauses.ts";
-import { hex, purposeOf } from "../basic/_registers.ts";
+import { bytes, hex, purposeOf } from "../basic/_registers.ts";
 import { PerQueue, selectedQueue } from "../basic/_state.ts";
 
 interface Stopping {
@@ -66,7 +66,7 @@ function reportTouched(
     device: queue.device,
     queue,
     found:
-      `${hit.what} of queue ${queue.index} was ${what} (${length} bytes at ${
+      `${hit.what} of queue ${queue.index} was ${what} (${bytes(length)} at ${
         hex(address)
       }) after QueueReady was ` +
       "written with 0, which was not read back",

@@ -2,7 +2,7 @@ import { MmioReg as R } from "../../../../spec/virtio/mmio.ts";
 import type { Access } from "../../events.ts";
 import type { Rule, Scene } from "../../rule.ts";
 import { MMIO_INIT, MMIO_LAYOUT, overMmio } from "../basic/_clauses.ts";
-import { hex, nameOf } from "../basic/_registers.ts";
+import { bytes, hex, nameOf } from "../basic/_registers.ts";
 
 const READ_ONLY = new Set<number>([
   ...[R.MAGIC_VALUE, R.VERSION, R.DEVICE_ID, R.VENDOR_ID, R.DEVICE_FEATURES, R.QUEUE_NUM_MAX],
@@ -43,7 +43,6 @@ const isControl = (a: Access): boolean => a.space === "mmio" && a.offset < R.CON
 const start = (a: Access): number => a.offset & ~3;
 const name = (offset: number): string =>
   Object.entries(R).find(([, at]) => at === offset)?.[0].toLowerCase() ?? hex(offset);
-const bytes = (a: Access): string => `${a.width} byte${a.width === 1 ? "" : "s"}`;
 
 function report(scene: Scene, a: Access, found: string, expected: string): void {
   scene.report({
@@ -69,7 +68,7 @@ export const MMIO_ACCESS_WIDTH: Rule = {
       report(
         scene,
         a,
-        `${a.write ? "a write" : "a read"} of ${bytes(a)} at ${hex(a.offset)} (${name(start(a))})`,
+        `${a.write ? "a write" : "a read"} of ${bytes(a.width)} at ${hex(a.offset)} (${name(start(a))})`,
         `4 bytes at ${hex(start(a))}`,
       );
     },

@@ -2,7 +2,7 @@ import { CapCfgType, VirtioPciCap as Cap } from "../../../../spec/virtio/pci.ts"
 import type { ConfigAccess } from "../../events.ts";
 import type { Rule } from "../../rule.ts";
 import { overPci } from "../basic/_clauses.ts";
-import { hex } from "../basic/_registers.ts";
+import { bytes, hex } from "../basic/_registers.ts";
 import { virtioCapabilities, type VirtioCapability } from "./_capabilities.ts";
 
 const touches = (a: ConfigAccess, start: number, end: number): boolean =>
@@ -32,8 +32,7 @@ export const CAPABILITY_WRITTEN: Rule = {
       if (cap === undefined || cap.type === CapCfgType.Pci && inWindow(a, cap)) return;
       scene.report({
         device: a.device,
-        found:
-          `${hex(a.value)} (${a.width} byte${a.width === 1 ? "" : "s"}) was written at ${hex(a.offset)} of ` +
+        found: `${hex(a.value)} (${bytes(a.width)}) was written at ${hex(a.offset)} of ` +
           `configuration space, in the virtio capability at ${hex(cap.at)} (cfg_type ${cap.type})`,
         expected: "no write there",
         evidence: [{
@@ -96,10 +95,7 @@ export const CONFIG_WINDOW: Rule = {
         if (expected === undefined) return;
         scene.report({
           device: a.device,
-          found:
-            `${a.write ? "a write" : "a read"} of ${a.width} byte${a.width === 1 ? "" : "s"} at ${
-              hex(a.offset)
-            } ` +
+          found: `${a.write ? "a write" : "a read"} of ${bytes(a.width)} at ${hex(a.offset)} ` +
             `(data at ${hex(data)}) with bar ${window.bar}, offset ${
               hex(window.offset)
             }, length ${window.length}`,

@@ -2,7 +2,7 @@ import type { DeviceModel } from "../../model/device.ts";
 import type { MachineModel } from "../../model/machine.ts";
 import type { Rule } from "../../rule.ts";
 import { overPci } from "../basic/_clauses.ts";
-import { hex } from "../basic/_registers.ts";
+import { bytes, hex } from "../basic/_registers.ts";
 
 /** How far behind a BAR an access that hits nothing counts as meant for it: bytes. */
 const NEAR = 1 << 20;
@@ -31,8 +31,6 @@ function nearestBar(machine: MachineModel, address: number): MemoryBar | undefin
   }
   return found;
 }
-
-const bytes = (width: number): string => `${width} byte${width === 1 ? "" : "s"}`;
 
 /** What nobody described is nobody's. */
 export const PCI_OUTSIDE_STRUCTURES: Rule = {

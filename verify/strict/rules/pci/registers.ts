@@ -2,7 +2,7 @@ import { CommonCfg } from "../../../../spec/virtio/pci.ts";
 import type { Access } from "../../events.ts";
 import type { Rule } from "../../rule.ts";
 import { COMMON, overPci } from "../basic/_clauses.ts";
-import { hex } from "../basic/_registers.ts";
+import { bytes, hex } from "../basic/_registers.ts";
 
 /** Registers of the common configuration by offset: name and width in bytes; 64 bits are two halves. */
 const REGISTERS = new Map<number, { name: string; width: number }>();
@@ -34,9 +34,7 @@ function expectedAccess(a: Access): string | undefined {
   const register = registerAt(a.offset);
   if (register === undefined) return "a register of the common configuration (0x0 to 0x3f)";
   if (register.offset === a.offset && register.width === a.width) return undefined;
-  return `${register.width} byte${register.width === 1 ? "" : "s"} at ${
-    hex(register.offset)
-  } (${register.name})`;
+  return `${bytes(register.width)} at ${hex(register.offset)} (${register.name})`;
 }
 
 /** Each register at its width. */
@@ -55,7 +53,7 @@ export const PCI_ACCESS_WIDTH: Rule = {
       if (expected === undefined) return;
       scene.report({
         device: a.device,
-        found: `${a.write ? "a write" : "a read"} of ${a.width} byte${a.width === 1 ? "" : "s"} at ` +
+        found: `${a.write ? "a write" : "a read"} of ${bytes(a.width)} at ` +
           `${hex(a.offset)} of the ${a.space === "isr" ? "ISR status" : "common configuration"}`,
         expected,
         evidence: [{
@@ -95,9 +93,7 @@ export const PCI_READ_ONLY: Rule = {
       const { name } = register;
       scene.report({
         device: a.device,
-        found: `${name} was written with ${hex(a.value)} (${a.width} byte${a.width === 1 ? "" : "s"} at ${
-          hex(a.offset)
-        })`,
+        found: `${name} was written with ${hex(a.value)} (${bytes(a.width)} at ${hex(a.offset)})`,
         expected: `no write to ${name}`,
         evidence: [{ what: name, address: a.address, value: hex(a.value) }],
       });

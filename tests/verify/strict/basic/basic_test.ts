@@ -1,0 +1,13 @@
+import { BASIC_RULES } from "../../../../verify/strict/rules/basic/mod.ts";
+import { testCases, testComplete, testGreen } from "./_bench.ts";
+import { CONFIG_CASES } from "./config_cases.ts";
+import { FEATURES_CASES } from "./features_cases.ts";
+import { INTERRUPT_CASES } from "./interrupt_cases.ts";
+import { QUEUE_CASES } from "./queue_cases.ts";
+import { STATUS_CASES } from "./status_cases.ts";
+
+const CASES = [...STATUS_CASES, ...FEATURES_CASES, ...QUEUE_CASES, ...CONFIG_CASES, ...INTERRUPT_CASES];
+
+testCases(CASES);
+testComplete("basic", BASIC_RULES, CASES);
+testGreen("basic", BASIC_RULES);
