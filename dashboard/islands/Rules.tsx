@@ -34,7 +34,7 @@ export default function Rules() {
   return (
     <View id="rules" title="Rules" explain={EXPLAIN}>
       {rows.value.length === 0 ? <Nothing>{nothing()}</Nothing> : (
-        <Scroll label="Broken rules">
+        <Scroll label="Broken rules" class="fit">
           <table>
             <caption class="unseen">Broken rules in the order in which they were seen</caption>
             <thead>
@@ -100,6 +100,33 @@ function Detail({ row: { report } }: { row: RuleRow }) {
         <dd>{report.expected}</dd>
         <dt>Look at</dt>
         <dd>{report.hint}</dd>
+      </dl>
+      {report.evidence.length > 0 && (
+        <Scroll label="Evidence">
+          <table>
+            <caption>Evidence, and what stands in memory at the moment that is shown</caption>
+            <thead>
+              <tr>
+                <th scope="col">What</th>
+                <th scope="col">Address</th>
+                <th scope="col">Seen then</th>
+                <th scope="col">Memory at this moment</th>
+              </tr>
+            </thead>
+            <tbody>
+              {report.evidence.map(({ what, address, value }, i) => (
+                <tr key={i}>
+                  <th scope="row">{what}</th>
+                  <td class="mono">{address === undefined ? "" : hex(address)}</td>
+                  <td class="mono wrap">{value}</td>
+                  <td class="mono">{address === undefined ? "" : bytes(read(address, BYTES))}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </Scroll>
+      )}
+      <dl>
         <dt>Says so</dt>
         <dd>
           {report.section}
@@ -133,31 +160,6 @@ function Detail({ row: { report } }: { row: RuleRow }) {
           </>
         )}
       </dl>
-      {report.evidence.length > 0 && (
-        <Scroll label="Evidence">
-          <table>
-            <caption>Evidence, and what stands in memory at the moment that is shown</caption>
-            <thead>
-              <tr>
-                <th scope="col">What</th>
-                <th scope="col">Address</th>
-                <th scope="col">Seen then</th>
-                <th scope="col">Memory at this moment</th>
-              </tr>
-            </thead>
-            <tbody>
-              {report.evidence.map(({ what, address, value }, i) => (
-                <tr key={i}>
-                  <th scope="row">{what}</th>
-                  <td class="mono">{address === undefined ? "" : hex(address)}</td>
-                  <td class="mono wrap">{value}</td>
-                  <td class="mono">{address === undefined ? "" : bytes(read(address, BYTES))}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
-      )}
     </article>
   );
 }

@@ -190,7 +190,8 @@ export interface Breakpoint {
 /** In words: `mmio_write to 0xe0004014 by virtio-rng`. */
 export function filterText(f: EventFilter): string {
   const hex = (n: number) => `0x${n.toString(16)}`;
-  const parts: string[] = [f.kinds?.join(", ") ?? f.step ?? "any event"];
+  const named = f.rule !== undefined && f.rule !== "";
+  const parts: string[] = [named ? "broken" : f.kinds?.join(", ") ?? f.step ?? "any event"];
   if (f.from !== undefined) {
     parts.push(
       f.to === undefined || f.to === f.from ? `at ${hex(f.from)}` : `at ${hex(f.from)} to ${hex(f.to)}`,
@@ -199,7 +200,7 @@ export function filterText(f: EventFilter): string {
   if (f.dev !== undefined && f.dev !== "") parts.push(`of ${f.dev}`);
   if (f.reg !== undefined && f.reg !== "") parts.push(`register ${f.reg}`);
   if (f.queue !== undefined) parts.push(`queue ${f.queue}`);
-  if (f.rule !== undefined && f.rule !== "") parts.push(`rule ${f.rule}`);
+  if (named) parts.push(`rule ${f.rule}`);
   if (f.value !== undefined) parts.push(`value ${hex(f.value)}`);
   return parts.join(" ");
 }

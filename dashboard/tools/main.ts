@@ -2,11 +2,9 @@
  * `deno task dashboard`: builds the page and serves it on 127.0.0.1. With a file that `--trace FILE` wrote, the page opens
  * that run. `--build` only builds (into `dashboard/dist`); `--port N`, default 8000 or what is free.
  */
-import { wallClock } from "../../devices/host/mod.ts";
-import { Server } from "../worker/serve.ts";
-import { inSlices } from "../worker/slices.ts";
 import { build, compress } from "./build.ts";
-import { type Page, PageServer } from "./page_server.ts";
+import { PageServer } from "./page_server.ts";
+import { showRecording } from "./show_recording.ts";
 import { loadTrace } from "./trace_file.ts";
 
 const DEFAULT_PORT = 8000;
@@ -52,22 +50,8 @@ if (buildOnly) {
   Deno.exit(0);
 }
 
-/** Lets a page look at the file. */
-function connect(page: Page): void {
-  const server = new Server(loaded!.recorder, {
-    kind: "file",
-    title: trace!,
-    canBoot: false,
-    canInput: false,
-    canFork: false,
-  });
-  page.onRequest = (request) => inSlices(server.work(request), (reply) => page.post(reply), wallClock.turn);
-  page.post({ news: "hello", source: server.source });
-  page.post({ news: "progress", progress: server.progress("recorded") });
-}
-
 function serve(): PageServer {
-  const options = loaded === undefined ? {} : { connect };
+  const options = loaded === undefined ? {} : { connect: showRecording(loaded.recorder, trace!) };
   try {
     return new PageServer({ port: port ?? DEFAULT_PORT, ...options });
   } catch (error) {

@@ -2,9 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { PageServer } from "../../dashboard/tools/page_server.ts";
-import { Server } from "../../dashboard/worker/serve.ts";
-import { inSlices } from "../../dashboard/worker/slices.ts";
-import { wallClock } from "../../devices/host/mod.ts";
+import { showRecording } from "../../dashboard/tools/show_recording.ts";
 import { Recorder, Timeline } from "../../verify/record/mod.ts";
 import {
   browserTest,
@@ -59,23 +57,7 @@ browserTest(
     assertEquals(length, EVENTS);
     assert(first > 0 && recorder.bytes <= LIMIT, `${first} events dropped, ${recorder.bytes} bytes`);
     await builtPage();
-    const server = new PageServer({
-      port: 0,
-      connect(page) {
-        const source = {
-          kind: "file",
-          title: "a million",
-          canBoot: false,
-          canInput: false,
-          canFork: false,
-        } as const;
-        const server = new Server(recorder, source);
-        page.onRequest = (request) =>
-          inSlices(server.work(request), (reply) => page.post(reply), wallClock.turn);
-        page.post({ news: "hello", source });
-        page.post({ news: "progress", progress: server.progress("recorded") });
-      },
-    });
+    const server = new PageServer({ port: 0, connect: showRecording(recorder, "a million") });
     try {
       await onPage({ link: server.link }, async (page) => {
         await page.evaluate(() => {

@@ -9,6 +9,8 @@ import { DeviceAlloc } from "../../mm/device_alloc.ts";
 import { FrameAlloc } from "../../mm/physicalmem.ts";
 import { DeadlockError } from "../../spec/deadlock.ts";
 import { LiveMemory, type Report, type Rule, Strict, WatchedDeviceMemory } from "../../verify/strict/mod.ts";
+import type { Recorder } from "../../verify/record/mod.ts";
+import { tee, TracedDeviceMemory } from "../../verify/trace/mod.ts";
 import { Random } from "../../devices/events.ts";
 import { makeRestless } from "./restless_device.ts";
 import { AnsweringPeer } from "./answering_peer.ts";
@@ -65,27 +67,33 @@ export function drive({ student, strict }: World): Outcome {
   return { reports: strict.reports, error };
 }
 
-/** The simulated machine. */
-export function simulatedWorld(s: Setting, rules: readonly Rule[]): World {
+/** The simulated machine. @param recorder keeps all that happens, reports included. */
+export function simulatedWorld(s: Setting, rules: readonly Rule[], recorder?: Recorder): World {
   const desc = parseDescription(machineWords(s).split(" "));
   const c0 = new BufferChardev("c0");
   c0.end();
   const live = new LiveMemory(() => platform?.ram ?? []);
-  const strict = new Strict({ rules, platform: "simulated", memory: live });
+  const strict = new Strict({
+    ...{ rules, platform: "simulated", memory: live },
+    ...recorder === undefined ? {} : { sink: recorder },
+  });
   const platform: Machine | undefined = createMachine(desc, {
     chardevs: new Map([["c0", c0]]),
     netdevs: s.device === "net" ? new Map([["n0", new AnsweringPeer()]]) : new Map(),
     seed: 7,
-    trace: strict,
+    trace: recorder === undefined ? strict : tee([recorder, strict]),
     latency: LATENCY,
   });
   strict.clock = () => platform.now();
+  if (recorder !== undefined) recorder.clock = strict.clock;
   if (s.restless) {
     const random = new Random(7);
     makeRestless(platform, (n) => random.u32() % n);
   }
   const { base, bytes } = platform.ram[0];
-  const ground = makeGround(platform, new RamDeviceMemory(base, bytes), strict, () => {
+  const ram = new RamDeviceMemory(base, bytes);
+  const memory = recorder === undefined ? ram : new TracedDeviceMemory(ram, recorder);
+  const ground = makeGround(platform, memory, strict, () => {
     if (platform.idle() instanceof Promise) throw new Error("a machine without a host never waits for it");
   });
   return {
