@@ -1,17 +1,20 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
+import { DeviceFields } from "../components/DeviceFields.tsx";
 import { session } from "../lib/app.ts";
 import { DEMO_SETUP, writeHash } from "../lib/link.ts";
 import type { Setup } from "../lib/protocol.ts";
 import {
-  addDevice,
+  addOffered,
   devicesOf,
   type Form,
   formOf,
-  propOf,
-  propsText,
+  machineOf,
+  MACHINES,
+  OFFERED_DEVICES,
+  onMachine,
+  transportOf,
   withDevice,
   without,
-  withProp,
   wordsOf,
 } from "../lib/setup.ts";
 
@@ -32,12 +35,17 @@ export default function MachineForm() {
     if (await session.boot(draft.value)) history.replaceState(null, "", writeHash(draft.value));
   };
   const copy = async (what: string, text: string) => {
-    await navigator.clipboard?.writeText(text).catch(() => {});
-    copied.value = `${what} copied`;
+    try {
+      await navigator.clipboard.writeText(text);
+      copied.value = `${what} copied`;
+    } catch {
+      copied.value = `The browser does not let this page copy: ${text}`;
+    }
   };
-  const kinds = draft.value.transport === "pci"
-    ? ["virtio-rng-pci", "virtio-serial-pci", "virtio-net-pci"]
-    : ["virtio-rng-device", "virtio-serial-device", "virtio-net-device"];
+  const { transport } = draft.value;
+  // What is typed decides which kernel is booted, as far as it says so.
+  const type = (words: string) => set({ words, transport: transportOf(formOf(words)) ?? transport });
+  const offered = OFFERED_DEVICES.filter((d) => d.transport === transport || d.transport === "any");
   if (session.source.value?.canBoot === false) {
     return (
       <p class="explain">This page looks at {session.source.value.title}: it cannot boot another machine.</p>
@@ -47,17 +55,17 @@ export default function MachineForm() {
     <form class="machine" onSubmit={(e) => void boot(e)}>
       <div class="row">
         <label>
-          Transport{" "}
+          Machine{" "}
           <select
-            id="transport"
-            value={draft.value.transport}
-            onChange={(e) => {
-              const transport = e.currentTarget.value as Setup["transport"];
-              set({ transport, words: DEMO_SETUP[transport].words });
-            }}
+            id="machine"
+            value={machineOf(form).first}
+            onChange={(e) => type(wordsOf(onMachine(form, e.currentTarget.value)))}
           >
-            <option value="pci">PCI (q35, pc)</option>
-            <option value="mmio">MMIO (microvm)</option>
+            {MACHINES.map((m) => (
+              <option key={m.name} value={m.name} title={m.help}>
+                {m.name} ({m.name === "microvm" ? "virtio-mmio" : "PCI"})
+              </option>
+            ))}
           </select>
         </label>
         <label>
@@ -115,45 +123,29 @@ export default function MachineForm() {
       </div>
       <ul class="devices" aria-label="Devices">
         {devicesOf(form).map(({ index, device }) => (
-          <li key={index}>
-            <code>{propsText(device)}</code> {/^virtio-/.test(device.first) && (
-              <label>
-                <input
-                  type="checkbox"
-                  checked={propOf(device, "packed") === "on"}
-                  onChange={(e) =>
-                    setForm(
-                      withDevice(
-                        form,
-                        index,
-                        withProp(device, "packed", e.currentTarget.checked ? "on" : undefined),
-                      ),
-                    )}
-                />{" "}
-                packed ring
-              </label>
-            )}{" "}
-            <button
-              type="button"
-              onClick={() => setForm(without(form, index))}
-              aria-label={`Remove ${device.first}`}
-              title={`Remove ${device.first}`}
-              class="remove"
-            >
-              ✕
-            </button>
-          </li>
+          <DeviceFields
+            key={index}
+            device={device}
+            change={(to) => setForm(withDevice(form, index, to))}
+            remove={() => setForm(without(form, index))}
+          />
         ))}
         <li class="add">
-          Add {kinds.map((k) => (
-            <button
-              key={k}
-              type="button"
-              onClick={() => setForm(addDevice(form, { first: k, props: [] }))}
+          <label>
+            Add{" "}
+            <select
+              id="add-device"
+              value=""
+              onChange={(e) => {
+                const chosen = offered.find((d) => d.driver === e.currentTarget.value);
+                e.currentTarget.value = "";
+                if (chosen !== undefined) setForm(addOffered(form, chosen));
+              }}
             >
-              {k}
-            </button>
-          ))}
+              <option value="">a device…</option>
+              {offered.map((d) => <option key={d.driver} value={d.driver}>{d.label}: {d.driver}</option>)}
+            </select>
+          </label>
         </li>
       </ul>
       <label class="words">
@@ -163,7 +155,7 @@ export default function MachineForm() {
           rows={6}
           spellcheck={false}
           value={draft.value.words}
-          onInput={(e) => set({ words: e.currentTarget.value })}
+          onInput={(e) => type(e.currentTarget.value)}
         />
       </label>
       <div class="row">

@@ -238,3 +238,28 @@ export const MACHINES: readonly { readonly name: string; readonly help: string }
   { name: "pc", help: "an older PC with PCI (i440FX)" },
   { name: "microvm", help: "a small machine with virtio-mmio: the command line says where devices are" },
 ];
+
+/** The same devices on another machine: of the other transport if that machine has no other. */
+export function onMachine(form: Form, name: string): Form {
+  const to = name === "microvm" ? "mmio" : "pci";
+  const moved = transportOf(form) === to ? form : otherTransport(form, to);
+  const { first, props } = machineOf(moved);
+  return withOption(moved, "machine", propsText({ first: name, props: first === name ? props : [] }));
+}
+
+/** Adds a device with what it cannot do without; a network card gets a network of its own. */
+export function addOffered(form: Form, { driver, needs }: OfferedDevice): Form {
+  if (!needs.some(([name]) => name === "netdev")) return addDevice(form, { first: driver, props: needs });
+  const taken = new Set(devicesOf(form).map(({ device }) => propOf(device, "netdev")));
+  const made = form.options.filter((o) => o.name === "netdev").map((o) =>
+    propOf(propsOf(o.value ?? ""), "id")
+  );
+  let id = made.find((known) => !taken.has(known));
+  let next = form;
+  for (let n = 0; id === undefined; n++) {
+    if (made.includes(`net${n}`)) continue;
+    id = `net${n}`;
+    next = { options: [...form.options, { name: "netdev", value: `user,id=${id}` }] };
+  }
+  return addDevice(next, { first: driver, props: [["netdev", id]] });
+}

@@ -171,10 +171,28 @@ browserTest(
       await page.click("#boot");
       await sees(page, "[role=alert]", "pakced");
       await shot(page, "wrong-command-line");
+      await fits(page, "split ring and form");
       // Its own timers may have made it longer; another boot would have begun anew.
       assert(await numberIn(page, "#event-count") >= events);
       await type(page, "rng 16");
       await sees(page, "#console", /rng 16\s+[0-9a-f]{32}\b/);
+      // The form says the same: another machine, a property, a device, each seen in the command line.
+      await page.fill("#words", words);
+      const seen = (text: RegExp) =>
+        eventually(`${text}`, () => page.inputValue("#words"), (w) => text.test(w));
+      await page.selectOption("#machine", "microvm");
+      await seen(/^-machine microvm .*-device virtio-rng-device /);
+      await page.selectOption("#machine", "q35");
+      await seen(/^-machine q35 .*-device virtio-rng-pci /);
+      await page.click("summary:has-text('virtio-rng-pci')");
+      await page.locator(".properties label", { hasText: "event_idx" }).locator("visible=true").locator(
+        "input",
+      ).uncheck();
+      await seen(/virtio-rng-pci,event_idx=off /);
+      await page.selectOption("#add-device", "virtio-net-pci");
+      await seen(/-netdev user,id=net1 -device virtio-net-pci,netdev=net1$/);
+      await shot(page, "form");
+      await fits(page, "form");
       await page.fill("#words", words.replace(/virtio-(rng|net)-pci/g, "$&,packed=on"));
       await page.click("#boot");
       await page.locator("[role=alert]").waitFor({ state: "detached" });

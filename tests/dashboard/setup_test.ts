@@ -6,11 +6,14 @@ import { DEMO_SETUP, readHash, writeHash } from "../../dashboard/lib/link.ts";
 import type { Setup } from "../../dashboard/lib/protocol.ts";
 import {
   addDevice,
+  addOffered,
   devicesOf,
   type Form,
   formOf,
   MACHINES,
   OFFERED_DEVICES,
+  onMachine,
+  optionOf,
   otherTransport,
   propOf,
   propsOf,
@@ -140,6 +143,31 @@ test({
       ),
     );
   }
+});
+
+test("form: a card that is added has a network of its own, a free one if there is one", () => {
+  const offered = OFFERED_DEVICES.find((d) => d.driver === "virtio-net-pci")!;
+  const cards = (form: Form) =>
+    parseDescription(splitWords(wordsOf(form))).devices.flatMap((d) => d.props.netdev ?? []);
+  const demo = formOf(DEMO_SETUP.pci.words);
+  const three = addOffered(addOffered(demo, offered), offered);
+  assertEquals(cards(three), ["net0", "net1", "net2"]);
+  build(three);
+  const { index } = devicesOf(demo).find(({ device }) => device.first === "virtio-net-pci")!;
+  assertEquals(cards(addOffered(without(demo, index), offered)), ["net0"]);
+  const rng = OFFERED_DEVICES.find((d) => d.driver === "virtio-rng-pci")!;
+  assertEquals(wordsOf(addOffered(demo, rng)), `${DEMO_SETUP.pci.words} -device virtio-rng-pci`);
+});
+
+test("form: another machine has the same devices; its properties stay if it is the same", () => {
+  const demo = formOf(DEMO_SETUP.pci.words);
+  assertEquals(wordsOf(onMachine(demo, "pc")), DEMO_SETUP.pci.words.replace("q35", "pc"));
+  assertEquals(wordsOf(onMachine(onMachine(demo, "microvm"), "q35")), DEMO_SETUP.pci.words);
+  const micro = onMachine(demo, "microvm");
+  assertEquals(transportOf(micro), "mmio");
+  build(micro);
+  const accelerated = withOption(demo, "machine", "q35,accel=tcg");
+  assertEquals(optionOf(onMachine(accelerated, "q35"), "machine"), "q35,accel=tcg");
 });
 
 test({ name: "codec: what the protocol sends comes out of a WebSocket as it was" }, () => {
