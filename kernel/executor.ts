@@ -171,16 +171,21 @@ export class Executor {
 
   /**
    * Looks for lost wakes, after a time in which nothing happened: asks what each task waits for once more. What is there,
-   * though nobody woke its task, is told and traced; the task goes on waiting, as it would have.
+   * though nobody woke its task, is traced; and the task goes on.
    */
   audit(): void {
+    const tell = (task: string, on: string, lost: LostWake) => {
+      if (this.platform.trace.on) this.platform.trace.emit({ ev: "task_wait", task, on, lost });
+    };
     this.timers.fire(this.platform.now());
     for (const entry of [...this.live.values()]) {
-      if (!entry.audit()) continue;
-      const { name: task, waiting } = entry;
-      const on = waiting!.waitingFor;
-      if (this.platform.trace.on) this.platform.trace.emit({ ev: "task_wait", task, on, lost: "ready" });
-      this.onLostWake?.(task, on);
+      if (entry.audit()) {
+        tell(entry.name, entry.waiting!.waitingFor, "ready");
+        entry.wake();
+      } else if (entry.state === "ready" && !this.ready.includes(entry)) {
+        tell(entry.name, "its turn", "forgotten");
+        this.ready.push(entry);
+      }
     }
   }
 
@@ -283,7 +288,7 @@ class Entry implements Waker {
     }
   }
 
-  /** Whether what the task waits for is there, though it was not woken. What was found is kept for when it is. */
+  /** Whether what the task waits for is there, though it was not woken. What was found is kept for its next run. */
   audit(): boolean {
     const { waiting } = this;
     if (this.state !== "waiting" || waiting === undefined || this.lost) return false;
@@ -303,7 +308,7 @@ class Entry implements Waker {
       return value;
     };
     this.waiting = { waitingFor: waiting.waitingFor, poll };
-    return this.lost = !this.woken;
+    return !this.woken;
   }
 
   cancel(): void {

@@ -74,9 +74,9 @@ export type TraceEvent =
 
 /**
  * Why a task waits in vain. `unkept`: what it waits for has kept no waker, so nothing can wake it. `ready`: what it waits
- * for is there, and nobody has woken it.
+ * for is there, and nobody has woken it. `forgotten`: it was woken, and does not get its turn.
  */
-export type LostWake = "unkept" | "ready";
+export type LostWake = "unkept" | "ready" | "forgotten";
 
 /** Where records go. Callers test `on` before they build a record, so that a machine without trace pays one branch. */
 export interface TraceSink {

@@ -77,21 +77,30 @@ export class NetService {
   }
 }
 
-/** Woken once, or late. */
-class Until implements Future<void> {
-  private waited = false;
+/** There once it was woken, or late. */
+class Until implements Future<void>, Waker {
+  private woken = false;
+  private waker: Waker | undefined;
   constructor(private readonly wakers: WakerRegistration, private readonly timer: Future<void>) {}
 
   get waitingFor(): string {
     return this.timer.waitingFor;
   }
   poll(waker: Waker): void | PENDING {
-    if (this.waited) return this.timer.dropped?.();
-    this.waited = true;
-    this.wakers.register(waker);
+    if (this.woken) return this.timer.dropped?.();
+    if (this.waker === undefined) this.wakers.register(this);
+    this.waker = waker.clone();
     return this.timer.poll(waker);
   }
   dropped(): void {
+    this.waker = undefined;
     this.timer.dropped?.();
+  }
+  wake(): void {
+    this.woken = true;
+    this.waker?.wake();
+  }
+  clone(): Waker {
+    return this;
   }
 }

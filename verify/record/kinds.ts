@@ -38,7 +38,7 @@ export const KINDS: readonly EventKind[] = [
 export const LEVELS = ["violation", "warning", "note"] as const;
 
 /** Why a task waits in vain, by number. */
-export const LOST_WAKES = ["unkept", "ready"] as const;
+export const LOST_WAKES = ["unkept", "ready", "forgotten"] as const;
 
 /** Number of a kind. */
 export const KIND: Readonly<Record<EventKind, number>> = Object.fromEntries(

@@ -51,7 +51,7 @@ const SAMPLES: TraceEvent[] = [
   },
   { ev: "task_switch", task: "shell" },
   { ev: "task_wait", task: "shell", on: "input on virtio-console" },
-  { ev: "task_wait", task: "shell", on: "time", lost: "ready" },
+  { ev: "task_wait", task: "shell", on: "time", lost: "forgotten" },
   { ev: "task_end", task: "shell", how: "finished" },
   { ev: "input", chardev: "c0", hex: "0a" },
   { ev: "output", chardev: "c0", hex: "68690a" },

@@ -64,7 +64,7 @@ export const NET_CTRL_ANSWER: Rule = {
       },
       used(queue, chain) {
         const asked = open.get(queue);
-        if (asked?.chain === chain) asked!.used = true;
+        if (chain !== undefined && asked?.chain === chain) asked.used = true;
       },
       read({ address, length, part }) {
         const used = part && open.get(part.queue);
@@ -126,7 +126,7 @@ export const NET_ANNOUNCE: Rule = {
         acking.set(queue.device, chain);
       },
       used(queue, chain) {
-        if (acking.get(queue.device) === chain) acking.delete(queue.device);
+        if (chain !== undefined && acking.get(queue.device) === chain) acking.delete(queue.device);
       },
       reset(device) {
         owed.close(device);

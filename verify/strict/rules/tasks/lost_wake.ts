@@ -1,4 +1,22 @@
+import type { LostWake } from "../../../../spec/trace.ts";
 import type { Rule } from "../../rule.ts";
+
+const WORDS: Readonly<
+  Record<LostWake, (task: string, on: string) => readonly [found: string, expected: string]>
+> = {
+  unkept: (task, on) => [
+    `task ${task} waits for ${on}, and no waker was kept: nothing can wake it`,
+    "a waker that is kept while the future is pending",
+  ],
+  ready: (task, on) => [
+    `task ${task} waits for ${on}, which is there: nobody has woken the task`,
+    "a wake when it came",
+  ],
+  forgotten: (task) => [
+    `task ${task} was woken, and is not among those that get their turn`,
+    "a task that is ready runs",
+  ],
+};
 
 export const TASK_LOST_WAKE: Rule = {
   id: "task-lost-wake",
@@ -12,15 +30,8 @@ export const TASK_LOST_WAKE: Rule = {
   watch: ({ report }) => ({
     task(name, state, on, lost) {
       if (state !== "waiting" || lost === undefined) return;
-      report({
-        found: lost === "unkept"
-          ? `task ${name} waits for ${on}, and no waker was kept: nothing can wake it`
-          : `task ${name} waits for ${on}, which is there: nobody has woken the task`,
-        expected: lost === "unkept"
-          ? "a waker that is kept while the future is pending"
-          : "a wake when it came",
-        place: [],
-      });
+      const [found, expected] = WORDS[lost](name, on ?? "something");
+      report({ found, expected, place: [] });
     },
   }),
 };
