@@ -1,8 +1,11 @@
 import { BASIC_RULES } from "../../../../verify/strict/rules/basic/mod.ts";
-import { testCases, testComplete, testGreen } from "./_bench.ts";
+import { MMIO_RULES } from "../../../../verify/strict/rules/mmio/mod.ts";
+import { PCI_RULES } from "../../../../verify/strict/rules/pci/mod.ts";
+import { testCases, testComplete, testGreen, testLegal } from "./_bench.ts";
 import { CONFIG_CASES } from "./config_cases.ts";
 import { FEATURES_CASES } from "./features_cases.ts";
 import { INTERRUPT_CASES } from "./interrupt_cases.ts";
+import { LEGAL } from "./legal_cases.ts";
 import { QUEUE_CASES } from "./queue_cases.ts";
 import { STATUS_CASES } from "./status_cases.ts";
 
@@ -11,3 +14,4 @@ const CASES = [...STATUS_CASES, ...FEATURES_CASES, ...QUEUE_CASES, ...CONFIG_CAS
 testCases(CASES);
 testComplete("basic", BASIC_RULES, CASES);
 testGreen("basic", BASIC_RULES);
+testLegal("registers and interrupts", [...BASIC_RULES, ...PCI_RULES, ...MMIO_RULES], LEGAL);

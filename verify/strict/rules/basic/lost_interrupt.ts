@@ -65,7 +65,7 @@ export const INTERRUPT_PATH: Rule = {
           if (!device.live || device.legacy) continue;
           for (const queue of device.queues.values()) {
             if (!queue.enabled || queue.ring === undefined) continue;
-            const unread = queue.ring.used - waiting.progress(queue).seen;
+            const unread = waiting.taken.count(queue);
             if (unread <= 0 || !asked(scene.machine, queue, unread)) continue;
             const why = closedPath(waiting, queue);
             if (why === undefined) continue;

@@ -19,7 +19,8 @@ export const RESET_FIRST: Rule = {
   watch(scene) {
     return {
       access(a) {
-        const first = purposeOf(a) === "status" && a.write && a.value !== 0 && a.device.resets === 0;
+        const first = purposeOf(a) === "status" && a.write && a.value !== 0 && a.device.resets === 0 &&
+          (a.value & S.FAILED) === 0;
         if (!first || a.device.legacy || (a.device.status & ~S.FAILED) !== 0) return;
         scene.report({
           device: a.device,
