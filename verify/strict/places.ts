@@ -33,6 +33,22 @@ export function placeOf(error: Error | undefined): Place {
   return frames;
 }
 
+/**
+ * The place of a stack that is worked out when somebody looks into it: most places that rules note are never shown. It is
+ * no plain array, and cannot be posted; `[...place]` can.
+ */
+export function lazyPlace(error: Error): Place {
+  let place: Place | undefined;
+  return new Proxy<Place>([], {
+    get(_, key) {
+      place ??= placeOf(error);
+      const value = Reflect.get(place, key);
+      return typeof value === "function" ? value.bind(place) : value;
+    },
+    has: (_, key) => Reflect.has(place ??= placeOf(error), key),
+  });
+}
+
 const ROOT = new URL("../../", import.meta.url).href;
 
 function shorten(file: string): string | undefined {

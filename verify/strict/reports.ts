@@ -19,7 +19,7 @@ export class Reports {
   }
   add(rule: Rule, finding: Finding): void {
     const { machine } = this;
-    const place = finding.place ?? machine.place();
+    const place = [...finding.place ?? machine.place()];
     const device = finding.device?.name ?? finding.queue?.device.name;
     const queue = finding.queue?.index;
     const key = [rule.id, device, queue, where(place) ?? finding.found].join("|");

@@ -3,7 +3,7 @@ import { VIRTIO_PCI_MODERN_BASE, VIRTIO_PCI_VENDOR } from "../../../spec/virtio/
 import { AddressMap, type Target } from "../decode/address_map.ts";
 import { PciFunctionState } from "../decode/pci_function.ts";
 import type { Access, BufferView, RingPart } from "../events.ts";
-import { capture, placeOf } from "../places.ts";
+import { capture, lazyPlace, placeOf } from "../places.ts";
 import type { Place } from "../report.ts";
 import { Allocations } from "./allocations.ts";
 import { DeviceState } from "./device_state.ts";
@@ -92,13 +92,7 @@ export class MachineState implements MachineModel, RingWorld {
     return undefined;
   }
   place(): Place {
-    return this.deviceActs || this.platform === "trace" ? [] : placeOf(capture());
-  }
-  placeNow(): () => Place {
-    if (this.deviceActs || this.platform === "trace") return () => [];
-    const stack = capture();
-    let place: Place | undefined;
-    return () => place ??= placeOf(stack);
+    return this.deviceActs || this.platform === "trace" ? [] : lazyPlace(capture());
   }
   placeOf(address: number): Place {
     return placeOf(this.stacks.get(address));

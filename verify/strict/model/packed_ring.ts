@@ -168,13 +168,10 @@ export class PackedRing extends RingState {
     this.starts.delete(this.published - REMEMBERED);
     this.availCount = count;
     const number = this.published++;
-    const place = world.placeNow();
     const chain: Chain = {
       ...{ id, position, descriptors, segments, table, faults, number },
       publishedAt: world.time,
-      get place() {
-        return place();
-      },
+      place: world.place(),
     };
     this.take(chain);
     this.events.published(chain);

@@ -10,8 +10,7 @@ export interface RingWorld {
   u32(address: number): number;
   u64(address: number): number;
   isRam(address: number, length: number): boolean;
-  /** Where the driver is now; asked for when somebody wants to know. */
-  placeNow(): () => Place;
+  place(): Place;
 }
 /** What a ring tells. */
 export interface RingEvents {

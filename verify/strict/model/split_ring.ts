@@ -122,7 +122,6 @@ export class SplitRing extends RingState {
       }, which is in flight`;
       faults.push({ kind: "shared", descriptor: this.addressOf("descriptor", shared), text });
     }
-    const place = world.placeNow();
     const chain: Chain = {
       id: head,
       position,
@@ -132,9 +131,7 @@ export class SplitRing extends RingState {
       faults,
       publishedAt: world.time,
       number: this.published++,
-      get place() {
-        return place();
-      },
+      place: world.place(),
     };
     this.take(chain);
     this.events.published(chain);
