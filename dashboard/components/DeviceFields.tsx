@@ -75,7 +75,10 @@ function Field(props: Setting) {
             value={value ?? ""}
             onChange={(e) => set(e.currentTarget.value.trim() || undefined)}
           />
-        )} <code>{prop.name}</code> <small>{prop.help}</small>
+        )}
+        <span>
+          <code>{prop.name}</code> <small>{prop.help}</small>
+        </span>
       </label>
     </li>
   );
