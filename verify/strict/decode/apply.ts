@@ -60,7 +60,8 @@ function writeStatus(device: DeviceState, value: number, events: RegisterEvents)
   }
   device.status = value;
   if ((value & ~before & FEATURES_OK) !== 0) {
-    device.negotiated = device.accepted;
+    // A device drops what it does not have, whatever the driver wrote.
+    device.negotiated = device.accepted & ~device.notOffered;
     events.featuresOk(device);
   }
   if ((value & ~before & DRIVER_OK) !== 0) events.driverOk(device);

@@ -21,7 +21,7 @@ export interface DeviceModel {
   readonly offered: bigint;
   /** As the driver wrote them since the last reset. */
   readonly accepted: bigint;
-  /** {@link accepted} once FEATURES_OK was written; before that nothing. */
+  /** {@link accepted} once FEATURES_OK was written, less what the driver has read as not offered; before that nothing. */
   readonly negotiated: bigint;
   /** FEATURES_OK was written, and read back as set. */
   readonly featuresConfirmed: boolean;

@@ -32,6 +32,10 @@ export class DeviceState implements DeviceModel {
   get offered(): bigint {
     return featuresFromWords(Array.from(this.offeredWords, (w) => w ?? 0));
   }
+  /** Features that the driver has read as not offered. */
+  get notOffered(): bigint {
+    return featuresFromWords(Array.from(this.offeredWords, (w) => w === undefined ? 0 : ~w >>> 0));
+  }
   get accepted(): bigint {
     return featuresFromWords(Array.from(this.acceptedWords, (w) => w ?? 0));
   }
