@@ -109,6 +109,7 @@ async function run(options: Options): Promise<number> {
       strict?.end("ended", VERSION);
       return exitCode = RULE_BROKEN;
     }
+    if (platform !== undefined) strict?.end("thrown", VERSION);
     // Whatever the guest said when its machine went away: the machine's end is the reason.
     throw await platform?.explain?.() ?? error;
   } finally {

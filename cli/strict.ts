@@ -62,9 +62,12 @@ export class StrictSession {
   boot(inner: WatchedBoot["deviceMemory"], onDeviceAlloc: WatchedBoot["onDeviceAlloc"]): WatchedBoot {
     return watchBoot(this.strict, inner, onDeviceAlloc);
   }
-  /** The run is over: the rules that look back, the summary, the file. Whether a violation was found. */
-  end(how: "ended" | "stuck", version: string): boolean {
-    this.strict.end(how);
+  /**
+   * The run is over: the rules that look back, the summary, the file. Whether a violation was found. `thrown`: the guest or
+   * the machine broke off, and there is nothing to look back on.
+   */
+  end(how: "ended" | "stuck" | "thrown", version: string): boolean {
+    if (how !== "thrown") this.strict.end(how);
     const { reports, dropped } = this.strict;
     this.host.complain(`pagurus: ${summary(reports, dropped)}\n`);
     const { file } = this.request;
