@@ -20,7 +20,7 @@ export const KERNEL_PIECES: readonly Piece[] = [
       replace: "        return PENDING;",
     }],
     scenario: { kind: "run", line: netMachine("", "ping 10.0.2.2 1") },
-    expected: { rule: "?", words: /net/ },
+    expected: { rule: "task-lost-wake", words: /task net waits .* no waker was kept/ },
   },
   {
     id: "33b",
@@ -38,7 +38,7 @@ export const KERNEL_PIECES: readonly Piece[] = [
       replace: "      this.run(entry);\n    }\n    this.ready.length = 0;\n    return runs;",
     }],
     scenario: { kind: "scene", name: "two_kernels" },
-    expected: { rule: "?", words: /task/ },
+    expected: { rule: "task-lost-wake", words: /was woken, and is not among those that get their turn/ },
   },
   {
     id: "33c",
@@ -59,7 +59,7 @@ export const KERNEL_PIECES: readonly Piece[] = [
         '      if (!this.connecting || connection.state !== "ESTABLISHED") this.changed.wake();\n    };',
     }],
     scenario: { kind: "scene", name: "two_kernels" },
-    expected: { rule: "?", words: /connect/ },
+    expected: { rule: "task-lost-wake", words: /task wget waits for connect on .*nobody has woken the task/ },
   },
   {
     id: "34a",

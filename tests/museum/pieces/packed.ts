@@ -61,7 +61,7 @@ export const PACKED_PIECES: readonly Piece[] = [
       replace: "    return added > 0 && back === 0;",
     }],
     scenario: { kind: "run", line: netMachine(",packed=on", "ping 10.0.2.2 3 1000") },
-    expected: { rule: "lost-notification", words: /virtio-net-pci\.0 queue \d was published/ },
+    expected: { rule: "lost-notification", words: /virtio-net-pci\.0 queue \d (was|were) published/ },
   },
   {
     id: "7a",

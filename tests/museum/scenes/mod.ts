@@ -96,7 +96,10 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     line: netLine(1, "", "stdin"),
     // The second is the place of queues that the device has not: only the first is of use.
     prepare: (machine) =>
-      doubled(machine, CapCfgType.Notify, undefined, (bytes) => bytes[Cap.OFFSET + 1] += 8),
+      doubled(machine, CapCfgType.Notify, undefined, (bytes) => {
+        bytes[Cap.OFFSET + 1] += 8;
+        bytes[Cap.LENGTH + 1] -= 8;
+      }),
     app: send(3),
   }],
   firmware: [{ line: netLine(1, "", "stdin"), prepare: asFirmwareLeft, app: send(3) }],
@@ -109,6 +112,11 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   two_kernels: [
     { line: netLine(1, ",x-vnet-hdr=on", "httpd 80 1") },
     { line: netLine(2, ",x-vnet-hdr=on", "wget http://10.0.0.1/big/1") },
+  ],
+  // Cards without offloads: whoever sends fills in all checksums.
+  plain_kernels: [
+    { line: netLine(1, "", "httpd 80 1") },
+    { line: netLine(2, "", "wget http://10.0.0.1/") },
   ],
   partial_checksums: [
     { line: netLine(1, ",x-vnet-hdr=on", "httpd 80 1"), prepare: partial },
