@@ -57,7 +57,7 @@ function windowFault(
   if (length !== 1 && length !== 2 && length !== 4) return "a length of 1, 2 or 4";
   if (offset % length !== 0) return `an offset that is a multiple of the length ${length}`;
   if (a.offset !== window.at + Cap.EXTRA || a.width !== length) {
-    return `an access of ${length} bytes at the start of the data`;
+    return `an access of ${bytes(length)} at the start of the data`;
   }
   const inside = all.some((c) =>
     c.type !== CapCfgType.Pci && c.bar === bar && offset >= c.offset && offset + length <= c.offset + c.length
