@@ -1,10 +1,10 @@
 /**
  * Where two sequences of numbers are the same: Myers' algorithm in linear space (An O(ND) Difference Algorithm and Its
- * Variations, 1986, 4b). The script is a shortest one as long as a piece needs no more than {@link MAX_DIFFERENCE} edits;
- * beyond, what occurs once on both sides is matched first (patience), so that time and memory stay bounded.
+ * Variations, 1986, 4b). The script is a shortest one as long as a piece needs no more than twice
+ * {@link MAX_DIFFERENCE} edits; beyond, what occurs once on both sides is matched first (patience), so that time and memory stay bounded.
  */
 
-/** Edits in a piece up to which the shortest script is looked for. */
+/** Edits from either end of a piece up to which the shortest script is looked for. */
 export const MAX_DIFFERENCE = 4000;
 
 /** `length` equal elements, from `a` and from `b` on. */

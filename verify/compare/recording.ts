@@ -11,6 +11,9 @@ import {
 /** Steps that are kept of one file; 17 bytes each. */
 export const MAX_STEPS = 20_000_000;
 
+/** Things left out that are counted one by one. */
+const MAX_NAMES = 1000;
+
 const LANES: readonly Lane[] = [
   "driver",
   "status",
@@ -84,6 +87,8 @@ export class Recording {
   }
 
   leaveOut(what: string, count = 1): void {
+    // A file may have any number of names in it.
+    if (this.leftOut.size >= MAX_NAMES && !this.leftOut.has(what)) what = "others";
     this.leftOut.set(what, (this.leftOut.get(what) ?? 0) + count);
   }
 
@@ -101,7 +106,7 @@ export class Recording {
     const n = this.steps.length;
     if (n === MAX_STEPS) {
       throw new TraceInputError(
-        `${this.file}:${at.line}: more than ${MAX_STEPS} steps; name what is wanted with --device or --kind`,
+        `${this.file}:${at.line}: more than ${MAX_STEPS} steps of virtio devices: too many to keep; cut the trace into pieces`,
       );
     }
     const id = at.device < 0 ? 0 : this.entry(at.device).id;
