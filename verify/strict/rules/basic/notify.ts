@@ -14,14 +14,17 @@ export const NOTIFY_ENABLED_QUEUE: Rule = {
     notified(device, queue, access) {
       if (device.legacy || queue?.enabled || device.has(F.NOTIF_CONFIG_DATA)) return;
       const enabled = [...device.queues.values()].filter((q) => q.enabled).map((q) => q.index);
-      // Where no queue is enabled, and where the address is wrong, other rules speak.
-      if (enabled.length === 0 || queue === undefined && device.transport === "pci") return;
+      // Where the address is wrong, where the device is not live, and of a queue that has addresses, other rules speak.
+      if (queue === undefined && device.transport === "pci") return;
+      if (enabled.length === 0 && (!device.live || queue === undefined || queue.desc !== 0)) return;
       const index = queue?.index ?? (device.has(F.NOTIFICATION_DATA) ? access.value & 0xffff : access.value);
       scene.report({
         device,
         queue,
         found: `a notification of queue ${index} (${hex(access.value)}), which is not enabled`,
-        expected: `one of the queues ${enabled.join(", ")}`,
+        expected: enabled.length > 0
+          ? `one of the queues ${enabled.join(", ")}`
+          : "a queue that was set up since the last reset",
         evidence: [{
           what: access.register ?? "notification",
           address: access.address,
