@@ -64,6 +64,8 @@ export interface AllocatedMemory {
 export interface AllocWatcher {
   allocated(memory: AllocatedMemory, piece: boolean): void;
   freed(memory: AllocatedMemory, piece: boolean): void;
+  /** Somebody wants to free what is not allocated, or not any more; an {@link AllocError} follows. */
+  freedWrongly(memory: AllocatedMemory, piece: boolean): void;
   /** The allocator itself clears or poisons memory now, or is done with it. */
   housekeeping(now: boolean): void;
 }
@@ -118,6 +120,7 @@ export class DeviceAlloc {
       const why = live === undefined
         ? "is not allocated (freed twice, or foreign)"
         : `belongs to ${live.owner}`;
+      this.watcher?.freedWrongly(buffer, false);
       throw new AllocError(`${buffer.owner}: memory at ${hex(buffer.phys)} ${why}`);
     }
     this.liveBuffers.delete(buffer.phys);

@@ -145,6 +145,7 @@ export class DeviceHeap implements IndirectAlloc {
       if (at < chunk.hint) chunk.hint = at;
       return;
     }
+    this.alloc.watcher?.freedWrongly(pieceOf(table, this.name), true);
     throw new AllocError(`${this.name}: the table at 0x${table.phys.toString(16)} is not allocated`);
   }
 

@@ -192,6 +192,10 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     this.machine.allocations.released(buffer);
     this.check();
   }
+  freedWrongly(memory: AllocatedMemory, piece: boolean): void {
+    this.watchers.tell("freedWrongly", viewOf(memory, piece));
+    this.check();
+  }
   housekeeping(now: boolean): void {
     this.cleaning = now;
   }

@@ -110,6 +110,8 @@ export interface Watcher {
   /** Device memory was given out, or taken back (whole allocations, and pieces of them: indirect tables). */
   allocated?(buffer: BufferView): void;
   freed?(buffer: BufferView): void;
+  /** Memory that is not allocated was to be freed. */
+  freedWrongly?(buffer: BufferView): void;
 
   /** `lost`: it waits in vain. */
   task?(
