@@ -2,6 +2,14 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { F } from "../../../../spec/virtio/features.ts";
 import { EventSuppr } from "../../../../spec/virtio/packed.ts";
 import { Avail, Used } from "../../../../spec/virtio/split.ts";
+import type { Rule } from "../../../../verify/strict/mod.ts";
+import {
+  graphDot,
+  graphText,
+  LIVENESS_RULES,
+  waitForGraph,
+  Waiting,
+} from "../../../../verify/strict/rules/liveness/mod.ts";
 import { Bench, le16 } from "../memory/bench.ts";
 import { packedCases, splitCases } from "../memory/cases.ts";
 import { PackedHand } from "../memory/packed_hand.ts";
@@ -172,6 +180,39 @@ splitCases([
     },
   },
   {
+    rule: "suppression-read-early",
+    what: "flags are read, then the index is written",
+    found: /what .* queue 0 wants was read before the chain was published, not after/,
+    run(q, wrong) {
+      q.setUsedFlags(1);
+      q.entry(q.chain([q.bench.writable()]));
+      const early = wrong && q.wanted();
+      q.bench.barrier("write");
+      q.index();
+      if (!wrong) q.kick();
+      else if (early) q.bench.notify();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "used-buffers-ignored",
+    what: "the driver's own count stays within the queue size",
+    size: 4,
+    found: /has looked 1000 times for what came back in .* queue 0, and does not take the 1 buffer there/,
+    run(q, wrong) {
+      for (let i = 0; i < 5; i++) {
+        q.use(q.submit(q.bench.readable()));
+        for (let n = 0; n < 1200; n++) {
+          const used = q.memory.readU16(q.used + Used.IDX);
+          // Its count never gets to 5.
+          if (used === (wrong ? q.usedIdx % 5 : q.usedIdx) || wrong && used > 4) continue;
+          q.bench.barrier("read");
+          q.takeEntry();
+        }
+      }
+    },
+  },
+  {
     rule: "interrupts-without-look",
     what: "used_event is moved, and the CPU halts",
     features: F.EVENT_IDX,
@@ -239,6 +280,48 @@ packedCases([
       const wanted = q.wanted();
       if (wrong ? q.memory.readU16(q.deviceEvent + EventSuppr.FLAGS) === 0 : wanted) q.bench.notify();
       q.bench.idle();
+    },
+  },
+  {
+    rule: "suppression-read-early",
+    what: "the event structure is read, then the flags are written",
+    found: /was read before the chain was published, not after/,
+    run(q, wrong) {
+      q.setDeviceEvent(1);
+      const { slot, flags } = q.chain([q.bench.writable()]);
+      const early = wrong && q.wanted();
+      q.bench.barrier("write");
+      q.flags(slot, flags);
+      if (!wrong) q.kick();
+      else if (early) q.bench.notify();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "used-buffers-ignored",
+    what: "the used wrap counter is never changed",
+    size: 4,
+    found: /has looked 1000 times .* and does not take the 1 buffer there/,
+    run(q, wrong) {
+      for (let i = 0; i < 6; i++) {
+        q.use(q.submit(q.bench.readable()));
+        for (let n = 0; n < 1200; n++) {
+          if (wrong) q.usedWrap = 1;
+          q.take();
+        }
+      }
+    },
+  },
+  {
+    rule: "used-buffers-ignored",
+    what: "one descriptor is skipped for a chain of two",
+    found: /it looks at descriptor 1, the device has used descriptor 2/,
+    run(q, wrong) {
+      q.use(q.submit(q.bench.readable(), q.bench.readable()));
+      q.take();
+      if (wrong) q.usedNext--;
+      q.use(q.submit(q.bench.readable()));
+      for (let n = 0; n < 1200; n++) q.take();
     },
   },
   {
@@ -330,7 +413,10 @@ for (const ring of ["split", "packed"] as const) {
     bench.strict.emit({ ev: "stuck" } as never);
     const report = bench.reports.find((r) => r.rule === "stuck-machine");
     assert(report !== undefined);
-    assertEquals(report.found, `the machine is stuck: ${name} holds 1 chain, and was never notified`);
+    assertEquals(
+      report.found,
+      `the machine is stuck: ${name} holds 1 chain, and was never notified; task shell waits for entropy, which never comes`,
+    );
     const about = (what: string) => report.evidence.find((e) => e.what === what)?.value ?? "";
     assertMatch(about(name), /1 chain in flight, the oldest for 2.5 ms; 1 published, 0 used; never notified/);
     assertMatch(about(name), /waits for virtio-rng.0: 1 chain in flight/);
@@ -361,6 +447,46 @@ Deno.test("a stuck machine: a device that is not live, an interrupt line that is
     q.bench.strict.end("stuck");
     assertMatch(q.bench.reports.find((r) => r.rule === "stuck-machine")!.found, found);
   }
+});
+
+Deno.test("a stuck machine: who polls a queue is not waited for by its used buffers", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1));
+  q.memory.writeU16(q.avail, 1);
+  for (let i = 0; i < q.size; i++) q.use(q.submit(q.bench.writable()));
+  q.bench.strict.emit({ ev: "task_wait", task: "shell", on: "input on virtio-console" });
+  q.bench.strict.end("stuck");
+  const { found } = q.bench.reports.find((r) => r.rule === "stuck-machine")!;
+  assertEquals(
+    found,
+    "the machine is stuck: task shell waits for input on virtio-console, which never comes",
+  );
+});
+
+Deno.test("the wait-for graph as text, as JSON, and for Graphviz", () => {
+  const bench = new Bench(F.VERSION_1);
+  let waiting: Waiting | undefined;
+  const rule: Rule = {
+    ...LIVENESS_RULES[0],
+    watch: (scene) => (waiting = new Waiting(scene)).watcher(),
+  };
+  const watched = new Bench(F.VERSION_1, "simulated", [rule]);
+  const q = new SplitHand(watched);
+  watched.strict.emit({ ev: "task_wait", task: 'a "task"', on: "entropy" });
+  q.submit(watched.writable());
+  const graph = waitForGraph(waiting!);
+  assertEquals(graph.edges, [
+    { from: 'task a "task"', to: "entropy", why: "waits for it" },
+    { from: "virtio-rng.0 queue 0", to: "virtio-rng.0", why: "1 chain in flight" },
+  ]);
+  assertEquals(JSON.parse(JSON.stringify(graph)), graph);
+  assertMatch(
+    graphText(graph).join("\n"),
+    /virtio-rng.0 queue 0: 1 chain in flight.*\n {2}-> virtio-rng.0 \(1 chain/,
+  );
+  const dot = graphDot(graph);
+  assertMatch(dot, /^digraph waiting \{\n/);
+  assertMatch(dot, /"task a \\"task\\"" -> "entropy" \[label="waits for it"\];/);
+  assertEquals(bench.broken, []);
 });
 
 Deno.test("a machine that ends is not stuck", () => {
@@ -399,7 +525,7 @@ Deno.test("a packed ring's used buffers are seen by their flags", () => {
   seen.use(seen.submit(seen.bench.readable()));
   seen.take();
   seen.bench.strict.end("stuck");
-  assertMatch(seen.bench.reports[0].found, /no task waits for anything/);
+  assertMatch(seen.bench.reports[0].found, /no task waits for anything, and no device has anything to do/);
 });
 
 Deno.test("a used_event that was passed long ago asks for no interrupt", () => {

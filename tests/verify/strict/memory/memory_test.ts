@@ -189,6 +189,43 @@ splitCases([
     },
   },
   {
+    rule: "freed-twice",
+    what: "a buffer is freed again",
+    found: /"test buffer" frees 32 bytes at 0x\w+, which was freed before/,
+    run(q, wrong) {
+      const { address } = q.bench.readable();
+      q.bench.free(address);
+      if (wrong) q.bench.strict.freedWrongly({ phys: address, length: 32, owner: "test buffer" }, false);
+    },
+  },
+  {
+    rule: "buffer-shared",
+    what: "one buffer for two answers",
+    found:
+      /the writable buffer of 1 byte at 0x\w+ shares bytes with the writable buffer of the chain of head 0/,
+    run(q, wrong) {
+      const buffer = q.bench.writable();
+      q.submit(buffer);
+      q.submit(wrong ? { ...buffer, address: buffer.address + 31, length: 1 } : q.bench.writable());
+    },
+  },
+  {
+    rule: "buffer-shared",
+    what: "one table for two chains",
+    features: F.INDIRECT_DESC,
+    found: /the table of 16 bytes at 0x\w+ shares bytes with the table of the chain of head 0/,
+    run(q, wrong) {
+      const buffer = q.bench.readable();
+      const at = submitTable(q, [buffer]);
+      // The same readable buffer twice does no harm.
+      if (!wrong) return void submitTable(q, [buffer]);
+      const head = q.free.shift()!;
+      q.descriptor(head, at, 16, DescF.INDIRECT);
+      q.entry(head);
+      q.publish();
+    },
+  },
+  {
     rule: "device-memory-leak",
     what: "a buffer is left after the reset",
     found: /32 bytes at 0x\w+, "test buffer", are still allocated/,

@@ -231,6 +231,31 @@ packedCases([
     },
   },
   {
+    rule: "packed-not-available",
+    what: "the wrap counter starts at 0",
+    found: /descriptor 0, the next of .* queue 0, has flags 0x8000 when the device was notified/,
+    run(q, wrong) {
+      const { slot, flags } = q.chain([q.bench.readable()]);
+      q.bench.barrier("write");
+      q.flags(slot, wrong ? PackedDescF.USED : flags);
+      q.kick();
+    },
+  },
+  {
+    rule: "packed-not-available",
+    what: "the wrap counter does not change at the end of the ring",
+    found:
+      /descriptor 0, .* has flags 0x80 when the CPU went idle: it is not available in this lap, whose wrap counter is 0/,
+    run(q, wrong) {
+      lap(q);
+      const { slot, flags } = q.chain([q.bench.readable()]);
+      q.bench.barrier("write");
+      q.flags(slot, wrong ? PackedDescF.AVAIL : flags);
+      if (!wrong) q.kick();
+      q.bench.idle();
+    },
+  },
+  {
     rule: "packed-no-room",
     what: "a ring that is full gets one more",
     size: 4,

@@ -1,5 +1,7 @@
 /** Rules of notifications and of waiting: somebody can always go on. */
 import type { Rule } from "../../rule.ts";
+import { USED_BUFFERS_IGNORED } from "./used_ignored.ts";
+import { SUPPRESSION_READ_EARLY } from "./suppression_early.ts";
 import { INTERRUPT_RACE } from "./interrupt_race.ts";
 import { LOST_NOTIFICATION } from "./lost_notification.ts";
 import { NEEDLESS_NOTIFICATION } from "./needless_notification.ts";
@@ -16,6 +18,8 @@ export const LIVENESS_RULES: readonly Rule[] = [
   SPINNING_DRIVER,
   AVAIL_EVENT_IGNORED,
   USED_FLAGS_IGNORED,
+  SUPPRESSION_READ_EARLY,
+  USED_BUFFERS_IGNORED,
 ];
 
 export {

@@ -13,13 +13,10 @@ function evidenceOf(graph: WaitGraph): Evidence[] {
 }
 
 /** What is most likely the matter. */
-function cause(graph: WaitGraph): string {
-  if (graph.causes.length > 0) return graph.causes.slice(0, 3).join("; ");
-  const waits = graph.nodes.filter((n) => n.kind === "event").map((n) => n.id);
-  return waits.length > 0
-    ? `nothing is wrong with queues and interrupts; what never comes is ${waits.join(", ")}`
-    : "no task waits for anything, and no interrupt is under way";
-}
+const cause = (graph: WaitGraph): string =>
+  graph.causes.length > 0
+    ? graph.causes.slice(0, 3).join("; ")
+    : "no task waits for anything, and no device has anything to do";
 
 /** Nothing could ever wake the machine. */
 export const STUCK_MACHINE: Rule = {

@@ -1,8 +1,7 @@
-import { NO_VECTOR } from "../../../../spec/virtio/pci.ts";
-import { DeviceStatus, statusNames } from "../../../../spec/virtio/status.ts";
-import type { DeviceModel } from "../../model/device.ts";
+import { statusNames } from "../../../../spec/virtio/status.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import { plural } from "../memory/support.ts";
+import { type Cause, causesOf, deviceCauses, LIGHT, lineCause, resetCauses } from "./causes.ts";
 import type { Waiting } from "./waiting.ts";
 
 /** A party that waits, or is waited for. Plain data: `JSON.stringify` gives the graph as JSON. */
@@ -44,6 +43,7 @@ export function waitForGraph(waiting: Waiting): WaitGraph {
     if (on === "") continue;
     if (!nodes.some((n) => n.id === on)) nodes.push({ id: on, kind: "event", facts: [] });
     edges.push({ from: id, to: on, why: "waits for it" });
+    causes.push({ weight: 2, text: `${id} waits for ${on}, which never comes` });
   }
   for (const device of machine.devices) {
     const queues = [...device.queues.values()].filter((q) => q.enabled && q.ring !== undefined);
@@ -57,7 +57,7 @@ export function waitForGraph(waiting: Waiting): WaitGraph {
       }
       causes.push(...causesOf(waiting, queue));
     }
-    causes.push(...deviceCauses(device, queues));
+    causes.push(...deviceCauses(machine, device, queues));
   }
   for (const [line, { device, since }] of waiting.lines) {
     const setting = waiting.apics.line(line);
@@ -74,19 +74,12 @@ export function waitForGraph(waiting: Waiting): WaitGraph {
     if (device !== undefined) {
       edges.push({ from: device.name, to: id, why: "its interrupt is not acknowledged" });
     }
-    causes.push(
-      masked
-        ? { weight: 4, text: `interrupt line ${line} is asserted, and masked in the IOAPIC` }
-        : { weight: 2, text: `interrupt line ${line} is asserted: nobody has acknowledged it at the device` },
-    );
+    causes.push(lineCause(line, masked));
   }
-  causes.sort((a, b) => b.weight - a.weight);
-  return { time: machine.time, nodes, edges, causes: causes.map((c) => c.text) };
-}
-
-interface Cause {
-  readonly weight: number;
-  readonly text: string;
+  causes.push(...resetCauses(waiting));
+  const heavy = causes.filter((c) => c.weight > LIGHT);
+  const told = (heavy.length > 0 ? heavy : causes).sort((a, b) => b.weight - a.weight);
+  return { time: machine.time, nodes, edges, causes: told.map((c) => c.text) };
 }
 
 /** `1.5 ms`. */
@@ -97,68 +90,19 @@ function span(nanoseconds: number): string {
   return `${nanoseconds} ns`;
 }
 
-/** Chains that the device was not told of, and would like to be. */
-function untold(waiting: Waiting, queue: QueueModel): number {
-  const ring = queue.ring!;
-  const { told } = waiting.progress(queue);
-  if (!ring.wantsNotification(told)) return 0;
-  return [...ring.inFlight.values()].filter((c) => c.number >= told).length;
-}
-
 function factsOf(waiting: Waiting, queue: QueueModel): string[] {
   const ring = queue.ring!;
   const { time } = waiting.machine;
-  const { seen, notifiedAt } = waiting.progress(queue);
+  const { notifiedAt } = waiting.progress(queue);
   const oldest = Math.min(...[...ring.inFlight.values()].map((c) => c.publishedAt));
-  const unread = ring.used - seen;
+  const left = waiting.taken.count(queue);
   return [
     `${plural(ring.inFlight.size, "chain")} in flight` +
     (ring.inFlight.size === 0 ? "" : `, the oldest for ${span(time - oldest)}`),
     `${ring.published} published, ${ring.used} used` +
-    (unread > 0 ? `, ${unread} of them not looked at` : ""),
+    (left > 0 ? `, ${left} of them not taken` : ""),
     notifiedAt === undefined ? "never notified" : `notified ${span(time - notifiedAt)} ago`,
   ];
-}
-
-/** What is odd about a queue. */
-function causesOf(waiting: Waiting, queue: QueueModel): Cause[] {
-  const ring = queue.ring!;
-  const { device } = queue;
-  const causes: Cause[] = [];
-  if (device.live) {
-    const n = untold(waiting, queue);
-    if (n > 0 && queue.notifications === 0) {
-      causes.push({ weight: 9, text: `${queue.name} holds ${plural(n, "chain")}, and was never notified` });
-    } else if (n > 0) {
-      const text = `${queue.name} holds ${
-        plural(n, "chain")
-      } of which the device was not notified, though it wants to be`;
-      causes.push({ weight: 8, text });
-    } else if (ring.inFlight.size > 0) {
-      const text = `${queue.name} holds ${plural(ring.inFlight.size, "chain")}: it is the device's turn`;
-      causes.push({ weight: 1, text });
-    }
-  }
-  const unread = ring.used - waiting.progress(queue).seen;
-  if (unread > 0) {
-    const way = device.msixEnabled && queue.vector === NO_VECTOR ? ": the queue has no interrupt vector" : "";
-    const text = `${queue.name} has ${plural(unread, "used buffer")} that the driver has not looked at${way}`;
-    causes.push({ weight: way === "" ? 5 : 6, text });
-  }
-  return causes;
-}
-
-/** A device that holds chains and does nothing with them. */
-function deviceCauses(device: DeviceModel, queues: readonly QueueModel[]): Cause[] {
-  const chains = queues.reduce((n, q) => n + q.ring!.inFlight.size, 0);
-  if (device.live || chains === 0) return [];
-  const { status } = device;
-  const why = (status & DeviceStatus.DEVICE_NEEDS_RESET) !== 0
-    ? "needs a reset"
-    : (status & DeviceStatus.FAILED) !== 0
-    ? "was given up by its driver (FAILED)"
-    : "is not live: DRIVER_OK was not written";
-  return [{ weight: 10, text: `${device.name} holds ${plural(chains, "chain")}, and ${why}` }];
 }
 
 /** The graph as lines of text. */

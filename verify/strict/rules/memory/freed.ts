@@ -148,3 +148,31 @@ export const USE_AFTER_FREE: Rule = {
     read: (read) => touched(scene, "read", read.address, read.length),
   }),
 };
+
+/** What is not allocated is freed. */
+export const FREED_TWICE: Rule = {
+  id: "freed-twice",
+  clauses: [],
+  level: "violation",
+  section: "no clause: memory is freed once",
+  title: "Device memory is freed once",
+  hint:
+    "Who owns the buffer, and who frees it? After free forget the pointer. Had the memory been given out again, it would " +
+    "now be taken from its new owner.",
+  watch: (scene) => ({
+    freedWrongly(buffer) {
+      const { machine } = scene;
+      const freed = machine.wasFreed(buffer.phys);
+      const owner = machine.allocationAt(buffer.phys)?.owner;
+      const state = owner !== undefined
+        ? `which belongs to "${owner}"`
+        : freed !== undefined
+        ? "which was freed before"
+        : "which was never allocated";
+      scene.report({
+        found: `"${buffer.owner}" frees ${plural(buffer.length, "byte")} at ${hex(buffer.phys)}, ${state}`,
+        expected: "memory that it got and has not given back",
+      });
+    },
+  }),
+};

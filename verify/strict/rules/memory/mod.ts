@@ -1,9 +1,10 @@
 /** Rules of device memory: whose it is, when, and in which order it is touched. */
 import type { Rule } from "../../rule.ts";
+import { BUFFER_SHARED } from "./shared.ts";
 import { BUFFER_FREED, BUFFER_NOT_IN_RAM, BUFFER_TOO_LONG } from "./addresses.ts";
 import { DEVICE_IN_ORDER, DEVICE_USED_ID, DEVICE_USED_LENGTH } from "./device_used.ts";
 import { DEVICE_WRITES_OUTSIDE } from "./device_write.ts";
-import { FREED_IN_FLIGHT, RING_FREED, USE_AFTER_FREE } from "./freed.ts";
+import { FREED_IN_FLIGHT, FREED_TWICE, RING_FREED, USE_AFTER_FREE } from "./freed.ts";
 import {
   DEVICE_AREA_WRITTEN,
   RECEIVE_BUFFER_READ,
@@ -36,4 +37,6 @@ export const MEMORY_RULES: readonly Rule[] = [
   ORDER_PLATFORM_BARRIERS,
   REUSED_UNSEEN,
   UNWRITTEN_SENT,
+  FREED_TWICE,
+  BUFFER_SHARED,
 ];

@@ -1,0 +1,69 @@
+import { F } from "../../../../spec/virtio/features.ts";
+import type { DriverRead } from "../../events.ts";
+import type { QueueModel } from "../../model/queue.ts";
+import type { Watcher } from "../../rule.ts";
+import { overlap, PerQueue } from "../memory/support.ts";
+
+/** What a queue's device gave back and the driver did not take: it has not read the entry, or the used descriptor. */
+interface Left {
+  /** Addresses of used entries, or of used descriptors, oldest first; with how many readable-only chains stand there. */
+  readonly at: Map<number, boolean>;
+  /** Descriptor that the driver looked at last; packed. */
+  lastSlot: number | undefined;
+}
+
+/** Follows which used buffers were taken. With IN_ORDER, where entries stand for others, nothing is said. */
+export class Taken {
+  private readonly left = new PerQueue<Left>(() => ({ at: new Map(), lastSlot: undefined }));
+
+  readonly watcher: Watcher = {
+    queueEnabled: (queue) => this.left.forget(queue),
+    queueStopped: (queue) => this.left.forget(queue),
+    used: (queue, chain) => {
+      const { ring } = queue;
+      if (ring === undefined || chain === undefined || queue.device.has(F.IN_ORDER)) return;
+      const n = chain.descriptors.length;
+      const at = ring.kind === "split"
+        ? ring.addressOf("usedEntry", (ring.indices.used - 1) & 0xffff)
+        : ring.addressOf("descriptor", (ring.indices.used - n + ring.size) % ring.size);
+      const left = this.left.of(queue);
+      left.at.delete(at);
+      left.at.set(at, chain.segments.every((s) => !s.writable));
+    },
+    read: (read) => {
+      const { part } = read;
+      if (part?.queue.ring === undefined) return;
+      const left = this.left.of(part.queue);
+      if (part.area === "desc" && part.queue.ring.kind === "packed") left.lastSlot = part.offset >> 4;
+      for (const at of left.at.keys()) if (takes(part.queue, read, at)) left.at.delete(at);
+    },
+  };
+
+  /** Used buffers that were not taken. */
+  count(queue: QueueModel): number {
+    return this.left.of(queue).at.size;
+  }
+  /** Of these, chains that the device only read. */
+  sent(queue: QueueModel): number {
+    return [...this.left.of(queue).at.values()].filter((readable) => readable).length;
+  }
+  /** Address of the oldest. */
+  oldest(queue: QueueModel): number | undefined {
+    return this.left.of(queue).at.keys().next().value;
+  }
+  /** Where the driver looks while the device has used another place; undefined if it looks there. Packed rings. */
+  elsewhere(queue: QueueModel): { looksAt: number; used: number } | undefined {
+    const { lastSlot } = this.left.of(queue);
+    const oldest = this.oldest(queue);
+    if (lastSlot === undefined || oldest === undefined || queue.ring?.kind !== "packed") return undefined;
+    const used = (oldest - queue.desc) / 16;
+    return used === lastSlot ? undefined : { looksAt: lastSlot, used };
+  }
+}
+
+/** Whether a read takes the used entry, or descriptor, at an address: its id or its length. */
+const takes = (queue: QueueModel, read: DriverRead, at: number): boolean =>
+  queue.ring!.kind === "split"
+    ? overlap(read.address, read.length, at, 8)
+    // Length and id of a packed descriptor.
+    : overlap(read.address, read.length, at + 8, 6);
