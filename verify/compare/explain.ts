@@ -1,5 +1,5 @@
 import { featureNames } from "../../spec/virtio/features.ts";
-import { statusNames } from "../../spec/virtio/status.ts";
+import { DeviceStatus, statusNames } from "../../spec/virtio/status.ts";
 import { type Comparison, type Found, mayBeTime, type Shown, stepAt } from "./compare.ts";
 import { rowsOf } from "./rows.ts";
 import { type Known, knownDivergences } from "./known.ts";
@@ -40,15 +40,17 @@ export function explain(comparison: Comparison, found: Found): Explanation {
   const { lane, hunk } = found, { a, b, vocabulary } = comparison;
   const { x, y } = headOf(comparison, found);
   const after = (side: Side, next: Shown | undefined) =>
-    next === undefined ? "has no more here" : `goes on with ${does(next)} (${side.unit} ${next.line})`;
+    next === undefined ? "it has no more steps here" : `next it ${does(next)} (${side.unit} ${next.line})`;
   const did = (side: Side, s: Shown) => `${does(s)} (${side.unit} ${s.line})`;
   const text = x !== undefined && y !== undefined
     ? `A ${did(a, x)}; B ${did(b, y)} instead.`
     : x !== undefined
-    ? `A ${did(a, x)}; B does not: it ${after(b, stepAt(lane.b, hunk.b0, vocabulary))}.`
-    : `B ${did(b, y!)}; A does not: it ${after(a, stepAt(lane.a, hunk.a0, vocabulary))}.`;
+    ? `A ${did(a, x)}; B does not: ${after(b, stepAt(lane.b, hunk.b0, vocabulary))}.`
+    : `B ${did(b, y!)}; A does not: ${after(a, stepAt(lane.a, hunk.a0, vocabulary))}.`;
   const about = meaningOf((x ?? y)!.name);
   const notes: string[] = [];
+  const early = beforeDriverOk(comparison, found, x, y);
+  if (early !== undefined) notes.push(early);
   const bits = bitsOf(x, y);
   if (bits !== undefined) notes.push(bits);
   if (mayBeTime(comparison, found)) {
@@ -86,6 +88,25 @@ function does({ kind, text }: Shown): string {
   if (kind === "notify") return "tells the device of the queue";
   if (kind === "kick") return `sends "${text}"`;
   return verb === "" ? text : `${verb} ${text}`;
+}
+
+/** A notification that a driver sends too early: the last status that it wrote has no DRIVER_OK. */
+function beforeDriverOk(
+  { vocabulary }: Comparison,
+  { lane, hunk }: Found,
+  x: Shown | undefined,
+  y: Shown | undefined,
+): string | undefined {
+  for (const [name, step, list, from] of [["A", x, lane.a, hunk.a0], ["B", y, lane.b, hunk.b0]] as const) {
+    if (step?.kind !== "kick") continue;
+    for (let i = from; i >= 0; i--) {
+      const s = stepAt(list, i, vocabulary);
+      if (s?.kind !== "write" || !/^(device_)?status$/.test(s.name)) continue;
+      if (((s.value ?? 0) & DeviceStatus.DRIVER_OK) !== 0) break;
+      return `${name} notifies the device before DRIVER_OK, which a driver must not do (virtio 1.4, 3.1.1).`;
+    }
+  }
+  return undefined;
 }
 
 /** Which bits only one of them has, where a value is a set of bits. */

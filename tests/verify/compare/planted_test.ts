@@ -43,7 +43,7 @@ const PLANTED: readonly Planted[] = [
   {
     what: "the driver does not look whether FEATURES_OK stayed",
     plant: (l) => void l.splice(find(l, "mmio_read", '"device_status"', '"0xb"'), 1),
-    says: ["A reads device_status:1 -> 0xb ACKNOWLEDGE|DRIVER|FEATURES_OK", "B does not: it goes on with"],
+    says: ["A reads device_status:1 -> 0xb ACKNOWLEDGE|DRIVER|FEATURES_OK", "B does not: next it "],
   },
   {
     what: "the driver does not wait for the reset",
@@ -88,6 +88,16 @@ const PLANTED: readonly Planted[] = [
     what: "a notification is missing",
     plant: (l) => void l.splice(find(l, "mmio_write", '"notify[0]"'), 1),
     says: ['A sends "notify queue 0:2" (line ', "time alone can make this difference"],
+  },
+  {
+    what: "a notification before DRIVER_OK",
+    plant: (l) =>
+      void l.splice(
+        find(l, "mmio_write", '"device_status"', '"0xf"'),
+        0,
+        l[find(l, "mmio_write", '"notify[0]"')],
+      ),
+    says: ["B notifies the device before DRIVER_OK, which a driver must not do (virtio 1.4, 3.1.1)."],
   },
   {
     what: "two registers in the other order",

@@ -59,6 +59,20 @@ onceTest("compare: QEMU's lines become steps: names of registers, bits, queues; 
   }
 });
 
+onceTest(
+  "compare: notifications that partly go past the registers are not compared as register accesses",
+  async () => {
+    const kick =
+      "memory_region_ops_write cpu 0 mr 0x5585aa27bbe0 addr 0xe0007000 value 0x0 size 2 name 'virtio-pci-notify-virtio-rng'\n";
+    const told = "virtio_queue_notify vdev 0x5585aa283470 n 0 vq 0x5585aa28ba20\n";
+    const all = await read(REAL + kick);
+    assertEquals([all.can.has("kick"), all.cannot.get("kick")], [true, undefined]);
+    const some = await read(REAL + kick + told);
+    assertEquals(some.can.has("kick"), false);
+    assertEquals(some.cannot.get("kick"), "1 of 2 notifications show as register accesses (ioeventfd)");
+  },
+);
+
 onceTest("compare: a file that is no trace, or not whole, is an error that names file and line", async () => {
   const refuse = async (text: string | Uint8Array, message: string) => {
     const error = await assertRejects(() => read(text), TraceInputError);
