@@ -118,3 +118,44 @@ onceTest("num_buffers without MRG_RXBUF is not looked at", () => {
   assertEquals(look(0n, 0, 72), []);
   assertEquals(look(0n, 6, 2), []);
 });
+
+/** A frame of 60 bytes in one buffer, read by a driver in its way. */
+function plain(features: bigint, read: (card: HandDevice, buffer: number) => void): string[] {
+  const card = new HandDevice(1, F.VERSION_1 | features, [0, 1]);
+  const [buffer] = card.publish(0, 1526);
+  card.device(buffer, words([0, 10], [1, 2]));
+  card.use(0, 72);
+  read(card, buffer);
+  card.store(buffer, new Uint8Array(12));
+  card.publishAt(0, buffer, 1526);
+  return card.lines("net-rx");
+}
+
+onceTest(
+  "the frame begins behind the header, and the header's flags are looked at where they mean something",
+  () => {
+    assertEquals(plain(0n, (card, at) => card.load(at + 12, 60)), []);
+    assertEquals(plain(0n, (card, at) => card.load(at, 72)), []);
+    // In words, as it comes.
+    const inWords = (card: HandDevice, at: number) => {
+      for (let i = 0; i < 72; i += 8) card.load(at + i, 8);
+    };
+    assertEquals(plain(NetF.GUEST_CSUM, inWords), []);
+    assertEquals(plain(0n, (card, at) => card.load(at + 10, 62)), [
+      "violation net-rx-header-size: the frame was read from byte 10 of the buffer on, 62 bytes: that is within the " +
+      "header; expected the frame at byte 12",
+    ]);
+    const blind = (card: HandDevice, at: number) => card.load(at + 12, 60);
+    assertEquals(plain(NetF.GUEST_CSUM, blind), [
+      "warning net-rx-flags: a frame was read, and given back without a look at the flags of its header; " +
+      "expected a look at byte 0 of the header, as GUEST_CSUM was negotiated",
+    ]);
+    const seeing = (card: HandDevice, at: number) => {
+      card.load(at, 1);
+      card.load(at + 12, 60);
+    };
+    assertEquals(plain(NetF.GUEST_CSUM, seeing), []);
+    // Dropped by its addresses: nobody cares for its checksum.
+    assertEquals(plain(NetF.GUEST_CSUM, (card, at) => card.load(at + 12, 14)), []);
+  },
+);

@@ -99,14 +99,26 @@ export class HandDevice {
     this.strict.driverBarrier(BARRIER_NAMES.indexOf(kind) as 0);
   }
 
-  /** Publishes a chain; the addresses of its buffers. */
+  /** Publishes a chain; the addresses of its buffers, each on pages of its own. */
   publish(queue: number, ...pieces: readonly Piece[]): number[] {
+    const addresses = pieces.map((piece) => {
+      const address = this.allocate(typeof piece === "number" ? piece : piece.length);
+      if (typeof piece !== "number") this.store(address, piece);
+      return address;
+    });
+    this.publishChain(queue, pieces, addresses);
+    return addresses;
+  }
+  /** Publishes one writable buffer that there is already. */
+  publishAt(queue: number, address: number, length: number): void {
+    this.publishChain(queue, [length], [address]);
+  }
+  private publishChain(queue: number, pieces: readonly Piece[], addresses: readonly number[]): void {
     const ring = this.rings.get(queue)!;
     const head = ring.free;
-    const addresses = pieces.map((piece, i) => {
+    for (const [i, piece] of pieces.entries()) {
       const length = typeof piece === "number" ? piece : piece.length;
-      const address = this.allocate(length);
-      if (typeof piece !== "number") this.store(address, piece);
+      const address = addresses[i];
       const last = i === pieces.length - 1;
       const flags = (typeof piece === "number" ? DescF.WRITE : 0) | (last ? 0 : DescF.NEXT);
       const index = (head + i) % SIZE;
@@ -114,8 +126,7 @@ export class HandDevice {
         ring.base + 16 * index,
         words([address, 4], [0, 4], [length, 4], [flags, 2], [(index + 1) % SIZE, 2]),
       );
-      return address;
-    });
+    }
     ring.free = (head + pieces.length) % SIZE;
     ring.heads.push(head);
     this.store(ring.base + 0x404 + 2 * (ring.avail % SIZE), words([head, 2]));
@@ -124,7 +135,6 @@ export class HandDevice {
     this.barrier("smp/general");
     this.load(ring.base + 0x800, 2);
     this.write(MmioReg.QUEUE_NOTIFY, queue);
-    return addresses;
   }
   /** The device uses the oldest chain; the driver sees it, and reads its length unless told otherwise. */
   use(queue: number, written: number, readLength = true): void {

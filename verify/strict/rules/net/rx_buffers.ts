@@ -7,8 +7,8 @@ import {
   RX_BUFFER_BIG,
 } from "../../../../spec/virtio/net.ts";
 import type { DeviceModel } from "../../model/device.ts";
-import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
+import { Owed } from "../support/owed.ts";
 import { lengthOf, shownSegment } from "../support/segments.ts";
 import { isNet, NetQueues } from "./queues.ts";
 import { headerSize } from "./tx_packet.ts";
@@ -80,18 +80,6 @@ export const NET_RX_BUFFER_SIZE: Rule = {
   },
 };
 
-/** Nanoseconds in which a driver may fill its queue. */
-const PATIENCE = 1e8;
-
-/** The most room that a card's receive queue had. */
-interface Room {
-  readonly queue: QueueModel;
-  /** Of the first buffer, in nanoseconds. */
-  readonly since: number;
-  best: number;
-  told: boolean;
-}
-
 export const NET_RX_ROOM: Rule = {
   id: "net-rx-room",
   clauses: [`${CONFIG}#8`],
@@ -101,46 +89,45 @@ export const NET_RX_ROOM: Rule = {
   hint: "Compute the size of receive buffers from mtu: header, 14 bytes of Ethernet, mtu.",
   watch({ machine, report }) {
     const queues = new NetQueues();
-    const rooms = new Map<DeviceModel, Room>();
-    const look = (patience: number) => {
-      for (const [device, room] of rooms) {
-        if (machine.time < room.since + patience) continue;
-        const mtu = queues.config.u16(device, NetConfig.MTU);
-        if (room.told || mtu === undefined || !device.live || !device.has(NetF.MTU)) continue;
-        room.told = true;
-        const wanted = headerSize(device) + ETH_HEADER + mtu;
-        if (room.best >= wanted) continue;
-        const many = device.has(NetF.MRG_RXBUF);
-        report({
-          device,
-          queue: room.queue,
-          found: `${
-            many ? "all receive buffers together have" : "the largest receive buffer has"
-          } ${room.best} bytes`,
-          expected: `${wanted} at least, as mtu is ${mtu}`,
-        });
-      }
-    };
+    const owed = new Owed(machine);
+    /** The most room that a card's first receive queue had. */
+    const best = new Map<DeviceModel, number>();
     return {
       access: (access) => queues.access(access),
-      reset: (device) => void rooms.delete(device),
       published(queue, chain) {
         const { device } = queue;
-        if (!isNet(device) || queue.index !== receiveQueue(0) || chain.faults.length > 0) return;
-        let room = rooms.get(device);
-        if (room === undefined) {
-          rooms.set(device, room = { queue, since: machine.time, best: 0, told: false });
+        const mtu = queues.config.u16(device, NetConfig.MTU);
+        if (!isNet(device) || queue.index !== receiveQueue(0) || !device.has(NetF.MTU)) return;
+        if (mtu === undefined || chain.faults.length > 0) return;
+        const many = device.has(NetF.MRG_RXBUF);
+        let room = lengthOf(chain, true);
+        if (many) {
+          room = 0;
+          for (const other of queue.ring?.inFlight.values() ?? []) room += lengthOf(other, true);
         }
-        if (room.told) return;
-        let sum = lengthOf(chain, true);
-        if (device.has(NetF.MRG_RXBUF)) {
-          sum = 0;
-          for (const other of queue.ring?.inFlight.values() ?? []) sum += lengthOf(other, true);
+        room = Math.max(room, best.get(device) ?? 0);
+        best.set(device, room);
+        const wanted = headerSize(device) + ETH_HEADER + mtu;
+        if (room >= wanted) owed.done(device, "room");
+        else {
+          owed.add(device, "room", () =>
+            report({
+              device,
+              queue,
+              found: `${many ? "all receive buffers together have" : "the largest receive buffer has"} ${
+                best.get(device)
+              } bytes`,
+              expected: `${wanted} at least, as mtu is ${mtu}`,
+              place: chain.place,
+            }));
         }
-        room.best = Math.max(room.best, sum);
       },
-      idle: () => look(PATIENCE),
-      end: () => look(0),
+      reset(device) {
+        owed.close(device);
+        best.delete(device);
+      },
+      idle: () => owed.idle(),
+      end: () => owed.close(),
     };
   },
 };

@@ -6,6 +6,7 @@ import type { DeviceModel } from "../../model/device.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
 import { stretches } from "../support/segments.ts";
+import { FrameStarts } from "./frame_starts.ts";
 import { isNet, NetQueues } from "./queues.ts";
 
 /** A buffer that continues a frame: it has no header. */
@@ -31,8 +32,7 @@ export const NET_RX_SKIPPED: Rule = {
     "Skip the header in the first buffer alone; a frame with a hole of 12 bytes at each seam comes from skipping it everywhere.",
   watch({ machine, report }) {
     const queues = new NetQueues();
-    /** Buffers of the frame still to come, by queue, and the number of the next. */
-    const rest = new Map<QueueModel, { left: number; number: number }>();
+    const starts = new FrameStarts(machine);
     const open = new Map<Chain, Continued>();
 
     const close = (c: Continued) => {
@@ -65,18 +65,8 @@ export const NET_RX_SKIPPED: Rule = {
         if (queues.kindOf(queue) !== "receive" || !queue.device.has(NetF.MRG_RXBUF) || chain === undefined) {
           return;
         }
-        const frame = rest.get(queue);
-        if (frame !== undefined && frame.left > 0) {
-          frame.left--;
-          if (written > 0) {
-            open.set(chain, { queue, chain, written, number: frame.number, lowest: undefined });
-          }
-          frame.number++;
-          return;
-        }
-        const [field] = stretches(chain, true, NetHdr.NUM_BUFFERS, NetHdr.NUM_BUFFERS + 2);
-        const count = field?.length === 2 ? machine.u16(field.address) : 1;
-        rest.set(queue, { left: Math.max(0, Math.min(count, queue.size) - 1), number: 2 });
+        const number = starts.next(queue, chain);
+        if (number > 1 && written > 0) open.set(chain, { queue, chain, written, number, lowest: undefined });
       },
       read({ address, length, part }) {
         if (open.size === 0 || part !== undefined) return;
@@ -96,11 +86,11 @@ export const NET_RX_SKIPPED: Rule = {
       },
       freed: (buffer: BufferView) => closeAt(buffer.phys, buffer.length),
       queueStopped(queue) {
-        rest.delete(queue);
+        starts.forget(queue.device);
         forget(open, (c) => c.queue === queue);
       },
       reset(device) {
-        for (const queue of rest.keys()) if (queue.device === device) rest.delete(queue);
+        starts.forget(device);
         forget(open, (c) => c.queue.device === device);
       },
       end() {
