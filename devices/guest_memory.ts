@@ -191,8 +191,9 @@ export class GuestMemory {
   traceWrite(addr: number, length: number, area?: string): void {
     const bytes = new Uint8Array(length);
     this.copyOut(addr, bytes, 0, length);
-    const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
-    this.trace.emit({ ev: "mem_write", by: "device", addr, hex, ...(area === undefined ? {} : { area }) });
+    const hex = bytes.toHex();
+    if (area === undefined) this.trace.emit({ ev: "mem_write", by: "device", addr, hex });
+    else this.trace.emit({ ev: "mem_write", by: "device", addr, hex, area });
   }
 
   private find(address: number, length: number): number {

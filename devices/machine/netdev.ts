@@ -90,5 +90,5 @@ export function netClock(events: EventQueue, seed: number, id: string): NetClock
 }
 
 function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+  return bytes.toHex();
 }

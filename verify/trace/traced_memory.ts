@@ -17,10 +17,14 @@ export function tracedPageTables(inner: DeviceMemory, trace: TraceSink): DeviceM
   });
 }
 
+/** Bytes of a write that is read back into a standing buffer. */
+const SHORT = 16;
+
 /** Device memory that records what the driver writes and its barriers; reads go through. */
 export class TracedDeviceMemory implements DeviceMemory {
   readonly base: number;
   readonly size: number;
+  private readonly short: Uint8Array[] = [];
 
   /** @param areaOf whose memory a guest-physical address is: `virtio-rng queue 0 desc`. */
   constructor(
@@ -70,11 +74,15 @@ export class TracedDeviceMemory implements DeviceMemory {
 
   private record(offset: number, length: number, repeat?: number): void {
     if (!this.trace.on) return;
-    const bytes = new Uint8Array(length);
+    const bytes = this.buffer(length);
     this.inner.readBytes(offset, bytes);
-    const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+    const hex = bytes.toHex();
     const addr = this.base + offset;
     const area = this.areaOf(addr);
+    // Most writes are of this shape: no spreading of objects on the way.
+    if (area !== undefined && repeat === undefined) {
+      return this.trace.emit({ ev: "mem_write", by: "driver", addr, hex, area });
+    }
     this.trace.emit({
       ev: "mem_write",
       by: "driver",
@@ -83,5 +91,10 @@ export class TracedDeviceMemory implements DeviceMemory {
       ...(area === undefined ? {} : { area }),
       ...(repeat === undefined ? {} : { repeat }),
     });
+  }
+  /** Room for what is written; short writes share it. */
+  private buffer(length: number): Uint8Array {
+    if (length > SHORT) return new Uint8Array(length);
+    return this.short[length] ??= new Uint8Array(length);
   }
 }
