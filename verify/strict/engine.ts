@@ -7,7 +7,7 @@ import { commonRegister, mmioRegister } from "./decode/registers.ts";
 import type { Access, BufferView } from "./events.ts";
 import type { MemoryWatcher } from "./memory.ts";
 import type { DeviceState } from "./model/device_state.ts";
-import { type GuestBytes, ShadowMemory } from "./model/guest_memory.ts";
+import { type GuestBytes, PendingMemory, ShadowMemory } from "./model/guest_memory.ts";
 import { MachineState } from "./model/machine_state.ts";
 import { PackedRing } from "./model/packed_ring.ts";
 import type { QueueState } from "./model/queue_state.ts";
@@ -55,6 +55,7 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
   private readonly reportsOf: Reports;
   private readonly watchers: Watchers;
   private readonly shadow: ShadowMemory | undefined;
+  private readonly memory: PendingMemory;
   private stopped: StrictStop | undefined;
   private ended = false;
   private cleaning = false;
@@ -64,7 +65,8 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     this.shadow = recorded ? new ShadowMemory() : undefined;
     const memory = this.shadow ?? options.memory;
     if (memory === undefined) throw new TypeError("a machine that runs is watched with its memory");
-    this.machine = new MachineState(options.platform, memory, () => this.clock());
+    this.memory = new PendingMemory(memory);
+    this.machine = new MachineState(options.platform, this.memory, () => this.clock());
     this.reportsOf = new Reports(this.machine, (report) => this.onReport(report));
     this.watchers = new Watchers(
       options.rules,
@@ -73,6 +75,10 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     );
   }
 
+  /** Writes are told before they are done: a real device does not wait. */
+  get early(): boolean {
+    return this.options.platform === "qemu";
+  }
   /** What was found, oldest first. */
   get reports(): readonly Report[] {
     return this.reportsOf.all;
@@ -166,6 +172,14 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     const ring = (part?.queue as QueueState | undefined)?.ring;
     if (part?.area === "driver" || ring?.kind === "packed") ring?.syncAvailable();
     this.check();
+  }
+  driverWrites(address: number, bytes: Uint8Array, before: number | undefined): void {
+    this.memory.expect(address, bytes);
+    try {
+      this.driverWrote(address, bytes.length, before);
+    } finally {
+      this.memory.settle();
+    }
   }
   driverReads(address: number, length: number, value: number | undefined): void {
     this.check();

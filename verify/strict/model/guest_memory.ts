@@ -45,6 +45,36 @@ export class LiveMemory implements GuestBytes {
   }
 }
 
+/** Memory with bytes in it that are on their way: a store that has not been done yet. */
+export class PendingMemory implements GuestBytes {
+  private address = 0;
+  private bytes: Uint8Array | undefined;
+
+  constructor(private readonly inner: GuestBytes) {}
+
+  /** Shows these bytes as stored until {@link settle}. */
+  expect(address: number, bytes: Uint8Array): void {
+    this.address = address;
+    this.bytes = bytes;
+  }
+  settle(): void {
+    this.bytes = undefined;
+  }
+  isRam(address: number, length: number): boolean {
+    return this.inner.isRam(address, length);
+  }
+  u8(address: number): number {
+    const { bytes } = this;
+    const at = address - this.address;
+    return bytes !== undefined && at >= 0 && at < bytes.length ? bytes[at] : this.inner.u8(address);
+  }
+  copy(address: number, target: Uint8Array): void {
+    this.inner.copy(address, target);
+    if (this.bytes === undefined) return;
+    for (let i = 0; i < target.length; i++) target[i] = this.u8(address + i);
+  }
+}
+
 const PAGE = 4096;
 
 /** Memory of a recorded run: what its trace says was written. */

@@ -34,7 +34,24 @@ export interface Buffer {
   readonly writable?: boolean;
 }
 
+/** Memory in which a device may answer a store of 16 bits before anybody else looks. */
+class QuickMemory extends RamDeviceMemory {
+  constructor(
+    base: number,
+    bytes: Uint8Array,
+    private readonly stored: (address: number, value: number) => void,
+  ) {
+    super(base, bytes);
+  }
+  override writeU16(offset: number, value: number): void {
+    super.writeU16(offset, value);
+    this.stored(this.base + offset, value);
+  }
+}
+
 export class Bench {
+  /** A device that acts within the driver's store of 16 bits. */
+  quick: ((address: number, value: number) => void) | undefined;
   readonly ram = new Uint8Array(RAM);
   readonly strict: Strict;
   readonly memory: DeviceMemory;
@@ -44,7 +61,7 @@ export class Bench {
 
   /** @param platform `trace`: the strict machine sees what a trace says, and no reads. */
   constructor(readonly features: bigint, platform = "simulated", rules: readonly Rule[] = RING_RULES) {
-    const inner = new RamDeviceMemory(0, this.ram);
+    const inner = new QuickMemory(0, this.ram, (address, value) => this.quick?.(address, value));
     this.strict = new Strict({
       rules,
       platform,
