@@ -9,6 +9,8 @@ export class AnsweringPeer implements NetBackend {
   readonly id = "n0";
   /** Frames that the guest sent. */
   readonly frames: Uint8Array[] = [];
+  /** Pairs of queues that the card may have. */
+  readonly queues = 2;
   private frontend: NetFrontend | undefined;
   private readonly waiting: Uint8Array[] = [];
 

@@ -1,4 +1,3 @@
-import { ConsoleConfig } from "../../../spec/virtio/console.ts";
 import { NetF } from "../../../spec/virtio/features.ts";
 import { NetConfig } from "../../../spec/virtio/net.ts";
 import { before, type Mistake } from "../mistake.ts";
@@ -89,13 +88,5 @@ export const CONFIG: readonly Mistake[] = [
     plant: ({ net }) => before(net, "negotiate", () => net.transport.writeConfig(NetConfig.MAC, 1, 2)),
     expect: { rule: "config-write-after-features", found: /0x2 was written at 0x0/ },
     also: ["net-config-read-only"],
-  },
-  {
-    id: "config-read-only-written",
-    what: "the driver writes the size of the terminal to the configuration",
-    on: { devices: ["console"], props: "x-size=80x25" },
-    plant: ({ console }) =>
-      before(console, "work", () => console.transport.writeConfig(ConsoleConfig.COLS, 2, 100)),
-    expect: { rule: "config-read-only" },
   },
 ];

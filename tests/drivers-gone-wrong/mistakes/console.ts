@@ -129,4 +129,11 @@ export const CONSOLE_MISTAKES: readonly Mistake[] = [
     },
     expect: { rule: "used-length", found: /123 bytes were read behind the 5/ },
   },
+  {
+    id: "console-port-ready-forgotten",
+    what: "DEVICE_ADD is not answered with PORT_READY",
+    on: MULTIPORT,
+    plant: ({ console }) => console.onAdd = () => {},
+    expect: { rule: "console-port-ready", found: /DEVICE_ADD for port 0/ },
+  },
 ];

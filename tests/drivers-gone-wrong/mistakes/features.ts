@@ -1,4 +1,7 @@
+import { generalBarrier, readBarrier, writeBarrier } from "../../../arch/barrier.ts";
+import { DESC_SIZE } from "../../../spec/virtio/split.ts";
 import { F, featureWord, NetF } from "../../../spec/virtio/features.ts";
+import { DeviceStatus as S } from "../../../spec/virtio/status.ts";
 import { CommonCfg as C } from "../../../spec/virtio/pci.ts";
 import { MmioReg as R } from "../../../spec/virtio/mmio.ts";
 import { after, type Mistake, MMIO, PCI } from "../mistake.ts";
@@ -27,15 +30,7 @@ export const FEATURES: readonly Mistake[] = [
     on: {},
     plant: ({ student }) => after(student, "negotiate", () => student.transport.accept(1, 0xffff_ffff)),
     expect: { rule: "features-known", found: /bit 42, bit 44/ },
-    also: [
-      "device-writes-outside",
-      "features-offered",
-      "notification-data",
-      "order-platform-barriers",
-      "packed-driver-event",
-      "pci-notify-width",
-      "sr-iov-capability",
-    ],
+    also: ["features-offered", "sr-iov-capability"],
   },
   {
     id: "features-without-version-1",
@@ -116,16 +111,53 @@ export const FEATURES: readonly Mistake[] = [
   },
   {
     id: "features-refused-and-ignored",
-    what: "the device refuses FEATURES_OK, and the driver goes on",
-    on: { devices: ["net"], rings: ["split"] },
-    plant: ({ student }) => {
-      student.choose = (offered) => offered & student.wants & ~F.VERSION_1;
+    what: "the device refuses FEATURES_OK, for it needs ACCESS_PLATFORM, and the driver goes on",
+    on: { machines: PCI, props: "disable-legacy=on,iommu_platform=on" },
+    plant: ({ student }) =>
       student.confirmFeatures = () => {
-        student.addStatus(8);
+        student.addStatus(S.FEATURES_OK);
         student.transport.status();
-      };
+      },
+    expect: { rule: "features-refused", found: /after FEATURES_OK was read back as clear/ },
+  },
+  {
+    id: "features-in-order-not-kept",
+    what: "IN_ORDER was negotiated, and chains take descriptors as they are free",
+    on: { rings: ["split"], props: "in_order=on", wants: F.IN_ORDER },
+    plant: ({ rng, split }) => {
+      rng.requests = [[16, 16], [16], [16, 16]];
+      split((r) => after(r, "allocate", () => r.freeList.reverse()));
     },
-    expect: { rule: "version-1-accepted", found: /without VERSION_1/ },
-    also: ["net-tx-header-size"],
+    expect: { rule: "split-in-order-next", found: /next of descriptor (7 is 6|15 is 14)/ },
+  },
+  {
+    id: "features-in-order-table",
+    what: "IN_ORDER was negotiated, and an indirect table is not filled from its start on",
+    on: { rings: ["split"], indirect: true, props: "in_order=on", wants: F.IN_ORDER },
+    plant: ({ rng, split }) => {
+      rng.requests = [[16, 16, 16]];
+      split((r) =>
+        after(r, "writeTable", (table, pieces) => {
+          const at = (i: number) => table.offset + i * DESC_SIZE;
+          [0, 2, 1].forEach((entry, i) => {
+            const next = [2, 1, 0][i];
+            r.writeDescriptor(at(entry), pieces[i], 16, next, r.flagsOf(pieces[i], i < 2));
+          });
+        })
+      );
+    },
+    expect: { rule: "split-in-order-table", found: /entry 2 .* at place 1/ },
+  },
+  {
+    id: "features-order-platform-ignored",
+    what: "ORDER_PLATFORM was negotiated, and barriers are those between CPUs",
+    on: { props: "x-order-platform=on", wants: F.ORDER_PLATFORM },
+    plant: ({ ring }) =>
+      ring((r) => {
+        r.barrierBeforePublish = () => writeBarrier(r.memory, false);
+        r.barrierBeforeKick = () => generalBarrier(r.memory, false);
+        r.barrierAfterUsed = () => readBarrier(r.memory, false);
+      }),
+    expect: { rule: "order-platform-barriers" },
   },
 ];

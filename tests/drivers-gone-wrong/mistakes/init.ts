@@ -1,6 +1,6 @@
 import { F } from "../../../spec/virtio/features.ts";
 import { DeviceStatus as S } from "../../../spec/virtio/status.ts";
-import { after, before, forgotten, type Mistake, PCI } from "../mistake.ts";
+import { after, before, forgotten, type Mistake, MMIO, PCI } from "../mistake.ts";
 
 /** The initialisation, its order and the status register (virtio 1.4, 2.1, 3.1.1, 3.3). */
 export const INIT: readonly Mistake[] = [
@@ -60,7 +60,7 @@ export const INIT: readonly Mistake[] = [
     on: {},
     plant: ({ student }) => student.confirmFeatures = forgotten,
     expect: { rule: "status-order", found: /DRIVER_OK\) after ACKNOWLEDGE\|DRIVER$/ },
-    also: ["queue-after-features", "queue-area-allocated"],
+    also: ["queue-after-features"],
   },
   {
     id: "init-features-ok-not-read-back",
@@ -95,7 +95,6 @@ export const INIT: readonly Mistake[] = [
         student.driverOk();
       },
     expect: { rule: "queue-after-features", found: /queue 0 before FEATURES_OK/ },
-    also: ["queue-area-allocated"],
   },
   {
     id: "init-kick-before-driver-ok",
@@ -160,6 +159,43 @@ export const INIT: readonly Mistake[] = [
       student.driverOk = () => student.addStatus(S.FEATURES_OK | S.DRIVER_OK);
     },
     expect: { rule: "status-order", found: /FEATURES_OK\) after ACKNOWLEDGE\|DRIVER$/ },
-    also: ["queue-after-features", "queue-area-allocated"],
+    also: ["queue-after-features"],
+  },
+  {
+    id: "init-undefined-status-bit",
+    what: "a bit of the status is set that is not defined",
+    on: {},
+    plant: ({ student }) => after(student, "acknowledge", () => student.addStatus(0x20)),
+    expect: { rule: "status-foreign-bit", found: /0x23: the undefined bits 0x20/ },
+  },
+  {
+    id: "init-needs-reset-set-by-driver",
+    what: "the driver sets DEVICE_NEEDS_RESET when it gives up",
+    on: {},
+    plant: ({ student }) => before(student, "shutDown", () => student.addStatus(S.DEVICE_NEEDS_RESET)),
+    expect: { rule: "status-foreign-bit", found: /0x4f: DEVICE_NEEDS_RESET/ },
+  },
+  {
+    id: "init-reset-not-awaited-mmio",
+    what: "the driver goes on after writing 0 to Status without reading it back",
+    on: { machines: MMIO },
+    plant: ({ student }) => student.waitForReset = forgotten,
+    expect: { rule: "reset-awaited", found: /0x1 before the status was read as 0/ },
+  },
+  {
+    id: "init-on-after-needs-reset",
+    what: "the driver has read DEVICE_NEEDS_RESET, and sends the next request",
+    on: { rings: ["split"] },
+    plant: ({ rng, split }) => {
+      rng.onConfigChange = () => void rng.transport.status();
+      rng.ask = (lengths) => {
+        rng.rings[0].submit(rng.makePieces(lengths));
+        rng.pause();
+      };
+      split((r) => r.nextOf = () => r.size);
+      rng.requests = [[16, 16], [16], [16]];
+    },
+    expect: { rule: "after-needs-reset", found: /notify was written with 0x0 after DEVICE_NEEDS_RESET/ },
+    also: ["split-chain-index"],
   },
 ];

@@ -276,6 +276,19 @@ export const MEMORY: readonly Mistake[] = [
     },
     expect: { rule: "notify-enabled-queue" },
   },
+  {
+    id: "memory-freed-before-reset-done",
+    what: "0 is written to the status, and memory is freed before that reads back as 0",
+    on: {},
+    plant: ({ student }) =>
+      student.shutDown = () => {
+        student.transport.setStatus(0);
+        student.releaseMemory();
+        student.waitForReset();
+        student.transport.close();
+      },
+    expect: { rule: "freed-before-reset-done", found: /was freed after 0 was written to the status/ },
+  },
 ];
 
 function freeLast(ring: Ring): void {

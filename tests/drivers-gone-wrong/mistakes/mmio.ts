@@ -99,4 +99,11 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
       },
     expect: { rule: "mmio-queue-stopped", found: /QueueReady was written with 0, which was not read back/ },
   },
+  {
+    id: "mmio-shared-memory-looked-at",
+    what: "the driver of an entropy device asks for shared memory",
+    on: { machines: MMIO },
+    plant: ({ student, mmio }) => before(student, "setUpQueues", () => mmio.read(R.SHM_LEN_LOW)),
+    expect: { rule: "mmio-shared-memory", found: /shm_len_low/ },
+  },
 ];

@@ -175,13 +175,14 @@ export const NET_MISTAKES: readonly Mistake[] = [
   },
   {
     id: "net-mac-set-without-feature",
-    what: "the address is changed, though CTRL_MAC_ADDR was not negotiated",
+    what: "the address is changed, though neither CTRL_RX nor CTRL_MAC_ADDR was negotiated",
     on: NET,
     plant: ({ net }) => {
+      net.wants &= ~NetF.CTRL_RX;
       net.checkAck = () => {};
       before(net, "work", () => net.command(NetCtrl.MAC, NetCtrlMac.ADDR_SET, net.mac));
     },
-    expect: { rule: "net-ctrl-feature", found: /without CTRL_MAC_ADDR/ },
+    expect: { rule: "net-ctrl-feature", found: /without CTRL_RX or CTRL_MAC_ADDR/ },
   },
   {
     id: "net-vlan-without-feature",
@@ -262,8 +263,12 @@ export const NET_MISTAKES: readonly Mistake[] = [
     id: "net-mtu-exceeded-buffers",
     what: "receive buffers are for 1500 bytes, and the device says its MTU is 9000",
     on: { ...NET, props: "host_mtu=9000" },
-    plant: ({ net }) => net.receiveSize = () => 1530,
-    expect: { rule: "net-rx-room", found: /1530 bytes/ },
+    plant: ({ net }) => {
+      net.receiveSize = () => 1530;
+      // Nobody sends anything for a while.
+      before(net, "work", () => void net.ground.platform.idle(net.ground.platform.now() + 1e9));
+    },
+    expect: { rule: "net-rx-room", found: /the largest receive buffer has 1530 bytes/ },
   },
   {
     id: "net-source-address-wrong",
@@ -299,6 +304,81 @@ export const NET_MISTAKES: readonly Mistake[] = [
       before(net, "work", () => net.command(NetCtrl.RX, NetCtrlRx.NOBCAST, Uint8Array.of(1)));
     },
     expect: { rule: "net-ctrl-feature", found: /command 5, without CTRL_RX_EXTRA/ },
+  },
+  {
+    id: "net-mac-not-taken",
+    what: "MAC is offered, and the driver makes up an address",
+    on: NET,
+    plant: ({ net }) => net.wants &= ~NetF.MAC,
+    expect: { rule: "net-features-wanted", found: /MAC/ },
+  },
+  {
+    id: "net-receive-modes-without-control-queue",
+    what: "CTRL_RX_EXTRA is taken without the control queue that it needs",
+    on: { ...NET, wants: NetF.CTRL_RX_EXTRA },
+    plant: ({ net }) => net.choose = (offered) => offered & net.wants & ~(NetF.CTRL_VQ | NetF.CTRL_RX),
+    expect: { rule: "net-features-control", found: /CTRL_RX_EXTRA accepted without CTRL_VQ/ },
+    also: ["features-consistent"],
+  },
+  {
+    id: "net-link-not-looked-at",
+    what: "STATUS was negotiated, and the state of the link is not read",
+    on: NET,
+    plant: ({ net }) => {
+      const { transport } = net;
+      const read = transport.readConfig.bind(transport);
+      transport.readConfig = (offset, width) => offset === NetConfig.STATUS ? 1 : read(offset, width);
+    },
+    expect: { rule: "net-status-read", found: /status was never read/ },
+  },
+  {
+    id: "net-num-buffers-looked-at",
+    what: "num_buffers of a received frame decides, though MRG_RXBUF was not negotiated",
+    on: NET,
+    plant: ({ net }) =>
+      before(net, "readFrame", (buffer) => net.ground.memory.readU16(buffer.offset + NetHdr.NUM_BUFFERS)),
+    expect: { rule: "net-rx-num-buffers" },
+  },
+  {
+    id: "net-answer-not-read",
+    what: "whether the device took a command is not looked at",
+    on: NET,
+    plant: ({ net }) => net.checkAck = () => {},
+    expect: { rule: "net-ctrl-answer", found: /was never read/ },
+  },
+  {
+    id: "net-pairs-before-queues",
+    what: "two pairs are put to use, and the queues of the second are not set up",
+    on: { ...NET, props: "mq=on", wants: NetF.MQ },
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.MQ, NetCtrlMq.VQ_PAIRS_SET, Uint8Array.of(2, 0)));
+    },
+    expect: { rule: "net-ctrl-pairs-queues", found: /with 2, and queue 2 is not enabled/ },
+  },
+  {
+    id: "net-second-pair-too-early",
+    what: "a frame is sent on the second pair before VQ_PAIRS_SET",
+    on: { ...NET, props: "mq=on", wants: NetF.MQ },
+    plant: ({ net }) => {
+      net.queues = () => [0, 1, 2, 3, 4];
+      net.transmit = (frame) => {
+        net.rings[3].submit(net.makeFrame(frame));
+        net.freePieces(net.nextUsed(net.rings[3]).pieces);
+      };
+    },
+    expect: { rule: "net-tx-pair", found: /queue 3.*1 pair is in use/ },
+  },
+  {
+    id: "net-offload-not-negotiated",
+    what: "the driver switches on an offload whose feature it did not take",
+    on: { ...OFFLOADS, wants: NetF.CTRL_GUEST_OFFLOADS | NetF.GUEST_CSUM },
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      const offloads = Uint8Array.of(0x82, 0, 0, 0, 0, 0, 0, 0);
+      before(net, "work", () => net.command(NetCtrl.GUEST_OFFLOADS, 0, offloads));
+    },
+    expect: { rule: "net-ctrl-offloads", found: /0x82/ },
   },
 ];
 

@@ -120,8 +120,15 @@ export const NOTIFY: readonly Mistake[] = [
     what: "whether the device wants to be told is looked up before the buffers are published",
     on: { eventIdx: true, restless: true },
     plant: ({ rng, ring }) => {
-      rng.requests = Array.from({ length: 8 }, () => [16]);
-      rng.work = () => rng.askAll();
+      rng.requests = [[16], [16]];
+      const { askAll } = rng;
+      rng.work = () => {
+        for (let round = 0; round < 8; round++) askAll.call(rng);
+      };
+      // Between two requests the device gets to work.
+      before(rng, "makePieces", () => {
+        for (let i = 0; i < 400; i++) rng.ground.platform.relax();
+      });
       ring((r) => {
         const wants = r.wantsKick.bind(r);
         r.submit = (pieces) => {
@@ -187,5 +194,34 @@ export const NOTIFY: readonly Mistake[] = [
     on: { rings: ["packed"], props: "notification_data=on", wants: F.NOTIFICATION_DATA },
     plant: ({ packed }) => packed((r) => r.kickData = () => r.next),
     expect: { rule: "notification-data", found: /says 1 with wrap counter 0/ },
+  },
+  {
+    id: "notify-interrupts-without-look",
+    what: "the driver asks for interrupts again, and waits without a look at what came back before",
+    on: {},
+    plant: ({ rng }) =>
+      rng.ask = (lengths) => {
+        const ring = rng.rings[0];
+        ring.setInterrupts(false);
+        ring.submit(rng.makePieces(lengths));
+        // Something else is done meanwhile, and takes longer than the device.
+        for (let i = 0; i < 1000; i++) rng.ground.platform.relax();
+        ring.setInterrupts(true);
+        ring.barrierBeforeKick();
+        rng.pause();
+        rng.accept(rng.nextUsed(ring));
+      },
+    expect: { rule: "interrupts-without-look", found: /1 buffer had come back before/ },
+  },
+  {
+    id: "notify-needless",
+    what: "the device is told each time, though it says that it does not want to know",
+    on: { rings: ["split"], eventIdx: true, restless: true },
+    plant: ({ rng, ring }) => {
+      rng.requests = Array.from({ length: 8 }, () => [16]);
+      rng.work = () => rng.askAll();
+      ring((r) => r.wantsKick = () => true);
+    },
+    expect: { rule: "needless-notification" },
   },
 ];

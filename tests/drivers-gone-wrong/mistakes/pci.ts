@@ -174,4 +174,18 @@ export const PCI_MISTAKES: readonly Mistake[] = [
     },
     expect: { rule: "pci-bus-master", found: /no bus master any more, and the device is live/ },
   },
+  {
+    id: "pci-window-unaligned",
+    what: "the window in configuration space is set to an offset that is no multiple of its length",
+    on: { machines: PCI },
+    plant: ({ student, pci }) =>
+      before(student, "setUpQueues", () => {
+        const at = pci.fn.capabilities(9).find((c) => pci.fn.read(c + Cap.CFG_TYPE, 1) === CapCfgType.Pci)!;
+        pci.fn.write(at + Cap.BAR, 1, 4);
+        pci.fn.write(at + Cap.OFFSET, 4, 0x16);
+        pci.fn.write(at + Cap.LENGTH, 4, 4);
+        pci.fn.read(at + Cap.EXTRA, 4);
+      }),
+    expect: { rule: "pci-config-window", found: /bar 4, offset 0x16, length 4/ },
+  },
 ];

@@ -230,6 +230,38 @@ export const QUEUES: readonly Mistake[] = [
     plant: ({ split }) => split((r) => after(r, "clear", () => r.memory.writeU16(r.usedRing.offset, 0xffff))),
     expect: { rule: "split-used-flags-start" },
   },
+  {
+    id: "queue-addresses-written-twice",
+    what: "the addresses of a queue are written with 0 first",
+    on: {},
+    plant: ({ student }) =>
+      before(student.transport, "setAddresses", () => {
+        const { transport } = student;
+        const set = Object.getPrototypeOf(transport).setAddresses as typeof transport.setAddresses;
+        set.call(transport, { desc: 0, driver: 0, device: 0 });
+      }),
+    expect: { rule: "queue-written-twice", found: /after 0x0/ },
+  },
+  {
+    id: "queue-chain-longer-than-queue-split",
+    what: "an indirect table has more entries than the queue",
+    on: { rings: ["split"], indirect: true },
+    plant: ({ rng }) => {
+      rng.queueSize = 2;
+      rng.requests = [[16, 16, 16]];
+    },
+    expect: { rule: "split-chain-length", found: /3 buffers/ },
+  },
+  {
+    id: "queue-chain-longer-than-queue-packed",
+    what: "an indirect table has more entries than the queue",
+    on: { rings: ["packed"], indirect: true },
+    plant: ({ rng }) => {
+      rng.queueSize = 2;
+      rng.requests = [[16, 16, 16]];
+    },
+    expect: { rule: "packed-chain-length", found: /3 elements/ },
+  },
 ];
 
 function changeAreas({ ring }: Hands, change: (areas: Areas) => Areas): void {

@@ -108,6 +108,7 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     plant: ({ split }) =>
       split((r) => r.showIndex = () => r.memory.writeU16(r.avail.offset + Avail.IDX, r.availIdx + 1)),
     expect: { rule: "split-descriptor-shared" },
+    also: ["buffer-freed-in-flight", "split-descriptor-in-flight", "split-entry-before-index"],
   },
   {
     id: "split-more-than-fits",
@@ -189,6 +190,14 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     },
     expect: { rule: "split-descriptor-shared" },
     also: ["rng-length-examined"],
+  },
+  {
+    id: "split-used-index-not-zero",
+    what: "the used ring of a queue that was reset is handed over again as it was",
+    on: SPLIT,
+    plant: ({ split }) => split((r) => after(r, "clear", () => r.memory.writeU16(r.usedRing.offset + 2, 3))),
+    expect: { rule: "split-used-index-start", found: /was 3/ },
+    also: ["device-used-id"],
   },
 ];
 
