@@ -55,7 +55,8 @@ export const KIN_PIECES: readonly Piece[] = [
     ...KIN,
     id: "kin-21",
     number: 21,
-    title: "net: the directions of buffers are mixed up; the driver breaks down over the first frame that it sends",
+    title:
+      "net: the directions of buffers are mixed up; the driver breaks down over the first frame that it sends",
     mistake: [{
       file: "drivers/net/queue.ts",
       find: 'const token = direction === "send" ? AvailBufferToken.new(elems, [])',
@@ -107,7 +108,7 @@ export const KIN_PIECES: readonly Piece[] = [
       replace: "  if (type !== CapCfgType.Notify && alreadyFound(found, type)) {",
     }],
     scenario: { kind: "scene", name: "second_notify" },
-    expected: { rule: "pci-notify-queue", words: /no queue's/ },
+    expected: { rule: "pci-first-structure", words: /comes first/ },
   },
   {
     ...KIN,
@@ -160,7 +161,7 @@ export const KIN_PIECES: readonly Piece[] = [
         "      this.setLength(writtenLen - header);\n      memory.readBytes(offset + header, this.frame.bytes);",
     }],
     scenario: { kind: "run", line: netMachine(",mrg_rxbuf=off", "ping 10.0.2.2 1") },
-    expected: { rule: "?", words: /header/ },
+    expected: { rule: "net-rx-header-size", words: /from byte 10 of the buffer on/ },
   },
   {
     ...KIN,

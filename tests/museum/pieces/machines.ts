@@ -17,5 +17,11 @@ export function netMachine(words: string, app: string, env = ""): string {
     `-append '${address}' -- ${app}`;
 }
 
+/** The same on virtio-mmio: a microvm, and the kernel built for it. */
+export function mmioNetMachine(words: string, app: string): string {
+  return `-machine microvm -m 64M -nodefaults ${CONSOLE} -global virtio-mmio.force-legacy=off -netdev user,id=n0 ` +
+    `-device virtio-net-device,netdev=n0${words} -append '-ip 10.0.2.15 -mask 255.255.255.0 -gateway 10.0.2.2' -- ${app}`;
+}
+
 /** Typed into a shell: random bytes, then the end. */
 export const RNG = "rng 4096\nshutdown 0\n";

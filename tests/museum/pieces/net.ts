@@ -75,7 +75,7 @@ export const NET_PIECES: readonly Piece[] = [
       replace: "checksums: false,",
     }],
     scenario: { kind: "scene", name: "partial_checksums" },
-    expected: { rule: "?", words: /flags/ },
+    expected: { rule: "net-rx-flags", words: /without a look at the flags of its header/ },
   },
   {
     id: "29b",
