@@ -134,12 +134,17 @@ function countKinds(side: Side, { infos }: Vocabulary): Map<Kind, number> {
   return counts;
 }
 
+const GOLDEN_REGISTERS = /^queue_(size|desc|driver|device|enable|reset)/;
+
 interface Chosen {
   lane: Lane;
   queue: number | undefined;
   steps: StepList;
 }
-/** The lanes of a device with the steps that are compared. In a golden trace barriers are counted, not placed. */
+/**
+ * The lanes of a device with the steps that are compared. A golden trace has registers of its queue only, without which
+ * queue is selected, and it counts barriers without their places.
+ */
 function lanesOf(
   device: TraceDevice | undefined,
   { infos }: Vocabulary,
@@ -149,8 +154,8 @@ function lanesOf(
   const found = new Map<string, Chosen>();
   for (const { lane, queue, steps } of device?.lanes ?? []) {
     for (let i = 0; i < steps.length; i++) {
-      const { kind } = infos[steps.info[i]];
-      if (!kinds.has(kind)) continue;
+      const { kind, name } = infos[steps.info[i]];
+      if (!kinds.has(kind) || golden && kind === "write" && !GOLDEN_REGISTERS.test(name)) continue;
       const to: Lane = golden && kind === "barrier" ? "barrier" : lane;
       const key = `${to} ${queue}`;
       let chosen = found.get(key);

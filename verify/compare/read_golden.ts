@@ -102,7 +102,10 @@ class GoldenReader {
 
   read(step: TraceStep, areas: Readonly<Record<"desc" | "driver" | "device", Uint8Array>>): void {
     const { trace, decoder, device } = this, { rings } = decoder;
-    const write = (reg: string, value: number) => decoder.register(device, reg, 4, value, true, step.i);
+    const write = (reg: string, value: number) => {
+      const width = /_(desc|driver|device)(_hi)?$/.test(reg) ? 4 : 2;
+      decoder.register(device, reg, width, value, true, step.i);
+    };
     write("queue_select", trace.queue_index);
     for (const { reg, value } of step.config_writes ?? []) {
       if (reg === "queue_enable") decoder.queueState(device, trace.queue_index).size = trace.size;

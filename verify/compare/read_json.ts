@@ -9,7 +9,7 @@ import { registerName } from "./registers.ts";
 import { type Format, type Kind, KINDS, TraceInputError } from "./steps.ts";
 
 /** Kinds that only the simulated machine can say: what happens inside devices. */
-const INSIDE: readonly Kind[] = ["pop", "push", "used", "interrupt", "change"];
+const INSIDE: readonly Kind[] = ["pop", "push", "interrupt", "change"];
 /** virtio-mmio transports in QEMU's microvm: their first address, the distance, and how many. */
 const MMIO_BASE = 0xfeb0_0000, MMIO_STRIDE = 0x200, MMIO_SLOTS = 32;
 
@@ -22,6 +22,7 @@ export class JsonReader {
   private readonly byName = new Map<string, number>();
   /** Devices have said what happens inside them: then they are our models. */
   private simulated = false;
+  private deviceWrites = false;
   /** Configuration accesses are records of their own. */
   private configured = false;
 
@@ -65,6 +66,7 @@ export class JsonReader {
         return this.pci.named(e.bdf, e.offset, e.width, e.value, e.ev === "pci_cfg_write", n);
       case "mem_write": {
         const bytes = bytesOf(e.hex, e.repeat ?? 1);
+        if (e.by === "device") this.deviceWrites = true;
         if (!this.decoder.rings.write(e.by, e.addr, bytes, n)) this.out.leaveOut("writes to buffers");
         return;
       }

@@ -70,7 +70,7 @@ onceTest("compare: a golden trace that was falsified differs where it was", asyn
     ],
     ["split/notification_data", (s) => s[1].notifications[0].value = "0x00020001", "data 0x20001", 1],
     ["packed/direct_1s1r", (s) => s[4].notifications = [], "notify queue 1", 4],
-    ["split/wrap_4_mixed", (s) => s[0].config_writes[2].value = "0x8", "queue 1 queue_size:4 <- 0x8", 0],
+    ["split/wrap_4_mixed", (s) => s[0].config_writes[2].value = "0x8", "queue 1 queue_size:2 <- 0x8", 0],
   ];
   for (const [scenario, edit, text, step] of edits) {
     const trace = JSON.parse(load(scenario));
