@@ -1,6 +1,6 @@
 /**
- * `deno task dashboard:fresh`: the same page under real Fresh, for those who reach JSR, where Fresh is published.
- * `--build` builds only; otherwise the built page is served on 127.0.0.1.
+ * `deno task dashboard:fresh`: the same page under real Fresh, for those who reach JSR, where Fresh is published. It is
+ * built and served on 127.0.0.1; `--port N`, default 8000. `--build` builds only; `--dev` runs Fresh's development server.
  */
 import { temporarily } from "./build.ts";
 import { DASHBOARD, install, path } from "./deno.ts";
@@ -47,6 +47,26 @@ async function deno(...args: string[]): Promise<void> {
   if (!success) Deno.exit(code);
 }
 
+function options(args: readonly string[]) {
+  const found = { build: false, dev: false, port: 8000 };
+  for (let i = 0; i < args.length; i++) {
+    const [name, value = args[i + 1]] = args[i].split("=");
+    if (name === "--build") found.build = true;
+    else if (name === "--dev") found.dev = true;
+    else if (name === "--port" && /^\d{1,5}$/.test(value ?? "")) {
+      found.port = Number(value);
+      if (!args[i].includes("=")) i++;
+    } else {
+      console.error(
+        `dashboard:fresh: '${args[i]}': usage: deno task dashboard:fresh [--build | --dev] [--port N]`,
+      );
+      Deno.exit(2);
+    }
+  }
+  return found;
+}
+
+const { build, dev, port } = options(Deno.args.filter((a) => a !== "--"));
 const why = await unreachable();
 if (why !== undefined) {
   console.error(
@@ -63,7 +83,9 @@ await temporarily(async (folder) => {
 for (const folder of SHARED) await copy(new URL(`${folder}/`, DASHBOARD), new URL(`${folder}/`, staged));
 await Deno.copyFile(new URL("deno.fresh.json", DASHBOARD), new URL("deno.json", staged));
 await deno("install");
-await deno("task", "build");
-if (!Deno.args.includes("--build")) {
-  await deno("serve", "-A", "--host", "127.0.0.1", "--port", "8000", "_fresh/server.js");
+if (dev) {
+  await deno("task", "dev", "--host", "127.0.0.1", "--port", String(port));
+} else {
+  await deno("task", "build");
+  if (!build) await deno("serve", "-A", "--host", "127.0.0.1", "--port", String(port), "_fresh/server.js");
 }

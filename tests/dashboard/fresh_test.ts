@@ -73,3 +73,9 @@ test("where JSR cannot be reached, one sentence says so and names what works", a
   assert(!success);
   assertMatch(err, /^JSR, where Fresh is published, cannot be reached.*`deno task dashboard`.*\.\n$/);
 });
+
+test("dashboard:fresh: an argument that it does not know is named", async () => {
+  const { success, err } = await deno(["run", "-A", "tools/fresh.ts", "--prot", "8001"]);
+  assert(!success);
+  assertMatch(err, /^dashboard:fresh: '--prot': usage: .*--port N/);
+});
