@@ -12,7 +12,7 @@ export interface Stretch {
 
 /** The areas of a queue as its registers say, with the alignment that each must have (virtio 1.4, 2.7, 2.8). */
 export function areasOf(queue: QueueModel): readonly (Stretch & { readonly align: number })[] {
-  const packed = queue.device.has(F.RING_PACKED);
+  const packed = queue.ring === undefined ? queue.device.has(F.RING_PACKED) : queue.ring.kind === "packed";
   const { size, desc, driver, deviceArea } = queue;
   const areas = packed
     ? [["descriptor ring", desc, size * DESC_SIZE, 16], ["driver event area", driver, EventSuppr.SIZE, 4], [

@@ -5,7 +5,7 @@ import { facility, reserved } from "./_clauses.ts";
 import { areasOf } from "./_memory.ts";
 import { hex } from "./_registers.ts";
 
-const ringOf = (queue: QueueModel) => queue.device.has(F.RING_PACKED) ? "packed" : "split";
+const ringOf = (queue: QueueModel) => queue.ring?.kind ?? "split";
 
 /** Areas lie on their boundaries. */
 export const QUEUE_ALIGNMENT: Rule = {

@@ -19,10 +19,10 @@ function report(scene: Scene, a: Access, probe: Probe, found: string, expected: 
     device: a.device,
     found: `${nameOf(a)} of the window at ${a.device.place} was ${a.write ? "written" : "read"} ${found}`,
     expected,
-    evidence: [...probe.read].map(([at, value]) => ({
-      what: `offset ${hex(at)}, as read`,
-      value: hex(value),
-    })),
+    evidence: [
+      ...[...probe.read].map(([at, value]) => ({ what: `offset ${hex(at)}, as read`, value: hex(value) })),
+      { what: nameOf(a), address: a.address, value: hex(a.value) },
+    ],
   });
 }
 

@@ -1,5 +1,5 @@
 import { Msix, PciCapId, PciCfg, PciStatus } from "../../../../spec/pci.ts";
-import { CapCfgType, VirtioPciCap } from "../../../../spec/virtio/pci.ts";
+import { VirtioPciCap } from "../../../../spec/virtio/pci.ts";
 
 /** A capability in configuration space. */
 export interface Capability {
@@ -54,10 +54,6 @@ export function virtioCapabilities(config: Uint8Array): VirtioCapability[] {
       extra: u32(at + VirtioPciCap.EXTRA),
     }));
 }
-
-/** The capability that describes the notification structure: the first of its type. */
-export const notifyCapability = (config: Uint8Array): VirtioCapability | undefined =>
-  virtioCapabilities(config).find((cap) => cap.type === CapCfgType.Notify && cap.bar < 6);
 
 /** Message Control of MSI-X; undefined without the capability. */
 export function msixControl(

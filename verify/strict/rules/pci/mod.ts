@@ -1,6 +1,7 @@
 /** Rules of virtio over PCI (virtio 1.4, 4.1). */
 import type { Rule } from "../../rule.ts";
 import { CAPABILITY_WRITTEN, CONFIG_WINDOW } from "./capabilities.ts";
+import { FIRST_STRUCTURE, GIVEN_UP } from "./choice.ts";
 import { BAR_WHILE_DECODING, BUS_MASTER, MEMORY_DECODING } from "./config_space.ts";
 import {
   MSIX_ENTRY_FILLED,
@@ -20,6 +21,8 @@ export const PCI_RULES: readonly Rule[] = [
   MEMORY_DECODING,
   CAPABILITY_WRITTEN,
   CONFIG_WINDOW,
+  FIRST_STRUCTURE,
+  GIVEN_UP,
   PCI_ACCESS_WIDTH,
   PCI_READ_ONLY,
   PCI_OUTSIDE_STRUCTURES,
