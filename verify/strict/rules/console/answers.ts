@@ -58,7 +58,7 @@ export const CONSOLE_PORT_OPEN: Rule = {
   clauses: [`${MULTIPORT}#3`, `${MULTIPORT}#4`],
   level: "violation",
   section: SECTION,
-  title: "A driver that hears CONSOLE_PORT opens the port: PORT_OPEN with value 1.",
+  title: "A driver that hears CONSOLE_PORT opens the port: PORT_OPEN with value 1",
   hint: "Answer on queue 3 with the same id, event 6 and value 1.",
   watch: (scene) =>
     watchAnswers(
@@ -74,7 +74,7 @@ export const CONSOLE_PORT_READY: Rule = {
   clauses: [],
   level: "warning",
   section: "virtio 1.4, 5.3.5",
-  title: "A driver that hears DEVICE_ADD says PORT_READY when it has set the port up.",
+  title: "A driver that hears DEVICE_ADD says PORT_READY when it has set the port up",
   hint:
     "The device tells what the port is (its name, whether it is a console) only after PORT_READY; value 0 says that the " +
     "driver could not.",

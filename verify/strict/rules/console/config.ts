@@ -8,7 +8,7 @@ export const CONSOLE_CONFIG_READ_ONLY: Rule = {
   clauses: [],
   level: "warning",
   section: "virtio 1.4, 5.3.4",
-  title: "Of a console's configuration only emerg_wr is written; the rest is what the device tells.",
+  title: "Of a console's configuration only emerg_wr is written; the rest is what the device tells",
   hint: "emerg_wr is at offset 8. The size of the terminal is the device's to say: cols and rows, or RESIZE.",
   watch: ({ report }) => ({
     access(access) {

@@ -11,7 +11,7 @@ export const CONSOLE_DEVICE_READY: Rule = {
   clauses: [`${MULTIPORT}#1`],
   level: "violation",
   section: SECTION,
-  title: "With MULTIPORT the driver says DEVICE_READY, before any other message.",
+  title: "With MULTIPORT the driver says DEVICE_READY, before any other message",
   hint: "Send {id 0, event 0, value 1} on queue 3 after DRIVER_OK: the device adds no port before.",
   watch({ machine, report }) {
     const owed = new Owed(machine);

@@ -25,7 +25,7 @@ export const CONSOLE_RECEIVE_WRITABLE: Rule = {
   clauses: [`${CONSOLE}#1`],
   level: "violation",
   section: SECTION,
-  title: "A receive queue of a console holds writable buffers alone.",
+  title: "A receive queue of a console holds writable buffers alone",
   hint: HINT,
   watch: (scene) => watchDirection(scene, (q) => consoleDirection(q) === "receive" ? "receive" : undefined),
 };
@@ -35,7 +35,7 @@ export const CONSOLE_TRANSMIT_READABLE: Rule = {
   clauses: [`${CONSOLE}#2`],
   level: "violation",
   section: SECTION,
-  title: "A transmit queue of a console holds readable buffers alone.",
+  title: "A transmit queue of a console holds readable buffers alone",
   hint: HINT,
   watch: (scene) => watchDirection(scene, (q) => consoleDirection(q) === "send" ? "send" : undefined),
 };

@@ -15,7 +15,7 @@ export const CONSOLE_MESSAGE: Rule = {
   level: "violation",
   section: SECTION,
   title:
-    "Control messages of the driver are 8 bytes, one of DEVICE_READY, PORT_READY and PORT_OPEN, for a port that there is.",
+    "Control messages of the driver are 8 bytes, one of DEVICE_READY, PORT_READY and PORT_OPEN, for a port that there is",
   hint:
     "id is a le32, event and value are le16; the other events are the device's, which adds ports with DEVICE_ADD.",
   watch({ machine, report }) {

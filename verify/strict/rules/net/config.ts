@@ -16,7 +16,7 @@ export const NET_CONFIG_READ_ONLY: Rule = {
   clauses: [`${CONFIG}#1`],
   level: "violation",
   section: SECTION,
-  title: "The configuration of a network card is not written.",
+  title: "The configuration of a network card is not written",
   hint:
     "Another MAC address is set with the command MAC_ADDR_SET; only the legacy interface let drivers write mac.",
   watch: ({ report }) => ({
@@ -43,7 +43,7 @@ export const NET_FEATURES_WANTED: Rule = {
   clauses: [`${CONFIG}#2`, `${CONFIG}#7`, `${CONFIG}#10`],
   level: "warning",
   section: SECTION,
-  title: "MAC, MTU and STANDBY are accepted where the device offers them.",
+  title: "MAC, MTU and STANDBY are accepted where the device offers them",
   hint:
     "Without MAC the card has an address that its network does not know; without MTU frames may be too long for it.",
   watch: ({ report }) => ({
@@ -63,7 +63,7 @@ export const NET_FEATURES_CONTROL: Rule = {
   clauses: [`${CONFIG}#13`, `${CONFIG}#14`],
   level: "warning",
   section: SECTION,
-  title: "HASH_REPORT and CTRL_RX_EXTRA are accepted only with CTRL_VQ, which carries their commands.",
+  title: "HASH_REPORT and CTRL_RX_EXTRA are accepted only with CTRL_VQ, which carries their commands",
   hint: "Accept CTRL_VQ, too, or neither.",
   watch: ({ report }) => ({
     featuresOk(device) {
@@ -80,7 +80,7 @@ export const NET_STATUS_READ: Rule = {
   clauses: [`${CONFIG}#6`],
   level: "warning",
   section: SECTION,
-  title: "With STATUS the link's state is read from the configuration.",
+  title: "With STATUS the link's state is read from the configuration",
   hint:
     "Bit 0 of status (configuration byte 6) says whether the link is up; frames sent while it is down are lost.",
   watch({ report }) {

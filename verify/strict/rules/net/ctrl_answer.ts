@@ -27,7 +27,7 @@ export const NET_CTRL_ANSWER: Rule = {
   clauses: [],
   level: "warning",
   section: "virtio 1.4, 5.1.6.5",
-  title: "The device's answer to a command is looked at.",
+  title: "The device's answer to a command is looked at",
   hint: "Read the byte after the chain came back: 0 is OK, anything else means that the command did nothing.",
   watch({ machine, report }) {
     const queues = new NetQueues();
@@ -89,7 +89,7 @@ export const NET_ANNOUNCE: Rule = {
   ],
   level: "violation",
   section: "virtio 1.4, 5.1.6.5.4",
-  title: "A driver that sees ANNOUNCE in the status answers with the command ANNOUNCE_ACK.",
+  title: "A driver that sees ANNOUNCE in the status answers with the command ANNOUNCE_ACK",
   hint: "The bit stays until the command is sent: later requests would not be seen.",
   watch({ machine, report }) {
     const queues = new NetQueues();

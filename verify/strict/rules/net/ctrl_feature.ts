@@ -48,7 +48,7 @@ export const NET_CTRL_FEATURE = controlRule(
     ],
     level: "violation",
     section: "virtio 1.4, 5.1.6.5",
-    title: "A command is sent only if its feature was negotiated.",
+    title: "A command is sent only if its feature was negotiated",
     hint:
       "CTRL_VQ gives the queue; each group of commands has a feature of its own (CTRL_RX, CTRL_VLAN, MQ, ...). Is class " +
       "the first byte and command the second?",

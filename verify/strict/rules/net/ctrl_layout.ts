@@ -12,7 +12,7 @@ export const NET_CTRL_LAYOUT: Rule = {
   clauses: [],
   level: "violation",
   section: "virtio 1.4, 5.1.6.5",
-  title: "A command is class, command and data to read, and a byte for the answer to write.",
+  title: "A command is class, command and data to read, and a byte for the answer to write",
   hint: "The bytes of the command are readable for the device; one writable byte comes last in the chain.",
   watch({ machine, report }) {
     const queues = new NetQueues();
@@ -71,7 +71,7 @@ export const NET_CTRL_DATA = controlRule(
     clauses: [],
     level: "violation",
     section: "virtio 1.4, 5.1.6.5",
-    title: "The data of a command has the length and the values that its command has.",
+    title: "The data of a command has the length and the values that its command has",
     hint:
       "Receive modes take one byte (0 or 1), VLAN and MQ a le16, offloads a le64, an address its 6 bytes, ANNOUNCE none.",
   },
@@ -100,7 +100,7 @@ export const NET_CTRL_MAC_TABLE = controlRule(
     level: "violation",
     section: "virtio 1.4, 5.1.6.5.2",
     title:
-      "TABLE_SET carries two lists, unicast and multicast, each a count (le32) and its addresses of 6 bytes.",
+      "TABLE_SET carries two lists, unicast and multicast, each a count (le32) and its addresses of 6 bytes",
     hint: "Both counts are there even if a list is empty: 8 bytes of zeroes clear the table.",
   },
   ({ command }) => {

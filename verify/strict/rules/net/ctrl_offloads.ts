@@ -20,7 +20,7 @@ export const NET_CTRL_OFFLOADS = controlRule(
     ],
     level: "violation",
     section: "virtio 1.4, 5.1.6.5.8.1",
-    title: "Only offloads whose features were negotiated are switched on.",
+    title: "Only offloads whose features were negotiated are switched on",
     hint: "The command takes the bits of GUEST_* features, at most those that were accepted.",
   },
   ({ command, device }) => {

@@ -24,7 +24,7 @@ export const NET_CTRL_PAIRS_RANGE = controlRule(
     clauses: [`${MQ}#2`],
     level: "violation",
     section: SECTION,
-    title: "VQ_PAIRS_SET asks for 1 pair at least and max_virtqueue_pairs at most.",
+    title: "VQ_PAIRS_SET asks for 1 pair at least and max_virtqueue_pairs at most",
     hint: "The number of pairs, not of queues, as le16.",
   },
   ({ command, device, queues }) => {
@@ -42,7 +42,7 @@ export const NET_CTRL_PAIRS_QUEUES = controlRule(
     clauses: [`${MQ}#1`],
     level: "violation",
     section: SECTION,
-    title: "Queues are set up before VQ_PAIRS_SET puts them to use.",
+    title: "Queues are set up before VQ_PAIRS_SET puts them to use",
     hint: "Enable the receive and the transmit queue of every pair before DRIVER_OK, then send the command.",
   },
   ({ command, device, queues }) => {
@@ -72,7 +72,7 @@ export const NET_TX_PAIR: Rule = {
   clauses: [`${MQ}#3`, `${MQ}#4`],
   level: "violation",
   section: SECTION,
-  title: "Frames go to transmit queues of pairs that are in use: the first, until VQ_PAIRS_SET says more.",
+  title: "Frames go to transmit queues of pairs that are in use: the first, until VQ_PAIRS_SET says more",
   hint:
     "MQ alone puts no second pair to use: send VQ_PAIRS_SET first, and look whether the device agreed. With fewer pairs " +
     "the rest is out of use as soon as the command is there.",
@@ -136,7 +136,7 @@ export const NET_RX_POPULATED: Rule = {
   ],
   level: "warning",
   section: "virtio 1.4, 5.1.6.3.1",
-  title: "Each receive queue in use has buffers.",
+  title: "Each receive queue in use has buffers",
   hint:
     "Fill the receive queues of all pairs after DRIVER_OK, not only the first: what arrives for an empty one is lost.",
   watch({ machine, report }) {

@@ -19,7 +19,7 @@ export const NET_CTRL_RSS = controlRule(
     level: "violation",
     section: "virtio 1.4, 5.1.6.5.7.1.1",
     title:
-      "RSS_CONFIG names hash types that the device has, and a table of enabled receive queues whose length is a power of two.",
+      "RSS_CONFIG names hash types that the device has, and a table of enabled receive queues whose length is a power of two",
     hint:
       "The mask is the length of the table minus 1; an entry is the number of the receive queue (queue index / 2).",
   },
@@ -94,7 +94,7 @@ export const NET_CTRL_HASH_RESERVED = controlRule(
     clauses: ["unlabelled:device-types/net/description.tex:2106#1"],
     level: "violation",
     section: "virtio 1.4, 5.1.6.5.6.4",
-    title: "The reserved bytes of HASH_CONFIG are 0.",
+    title: "The reserved bytes of HASH_CONFIG are 0",
     hint: "hash_types (le32), 8 reserved bytes, the key's length, the key.",
   },
   ({ command, device }) => {
@@ -117,7 +117,7 @@ export const NET_CTRL_COALESCE = controlRule(
     clauses: [`${CTRL} / Notifications Coalescing#1`],
     level: "violation",
     section: "virtio 1.4, 5.1.6.5.9.2",
-    title: "VQ_SET and VQ_GET name an enabled receive or transmit queue.",
+    title: "VQ_SET and VQ_GET name an enabled receive or transmit queue",
     hint: "vq_index is the queue's number (receiveq2 is 2), not that of its pair.",
   },
   ({ command, device, queues }) => {

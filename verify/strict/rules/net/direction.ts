@@ -11,7 +11,7 @@ export const NET_RX_WRITABLE: Rule = {
   clauses: [],
   level: "violation",
   section: "virtio 1.4, 5.1.6.3",
-  title: "Receive queues hold buffers that the device may write, and no others.",
+  title: "Receive queues hold buffers that the device may write, and no others",
   hint: HINT,
   watch(scene) {
     const queues = new NetQueues();
@@ -27,7 +27,7 @@ export const NET_TX_READABLE: Rule = {
   clauses: [],
   level: "violation",
   section: "virtio 1.4, 5.1.6.2",
-  title: "Transmit queues hold buffers that the device reads, and no others.",
+  title: "Transmit queues hold buffers that the device reads, and no others",
   hint: HINT,
   watch(scene) {
     const queues = new NetQueues();

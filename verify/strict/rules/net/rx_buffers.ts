@@ -23,7 +23,7 @@ export const NET_RX_HEADER_FITS: Rule = {
   clauses: [`${RX}#3`],
   level: "violation",
   section: SECTION,
-  title: "Each receive buffer has room for the header at least.",
+  title: "Each receive buffer has room for the header at least",
   hint: "Count the whole struct virtio_net_hdr, with the fields that HASH_REPORT adds.",
   watch: ({ report }) => {
     const queues = new NetQueues();
@@ -51,7 +51,7 @@ export const NET_RX_BUFFER_SIZE: Rule = {
   clauses: [`${RX}#1`, `${RX}#2`],
   level: "warning",
   section: SECTION,
-  title: "Without MRG_RXBUF a receive buffer holds the longest frame there may be.",
+  title: "Without MRG_RXBUF a receive buffer holds the longest frame there may be",
   hint:
     "1526 bytes, or 65601 with GUEST_TSO4, GUEST_TSO6, GUEST_UFO or GUEST_USO (8 more with HASH_REPORT); a frame that " +
     "does not fit is lost. Negotiate MRG_RXBUF to use smaller ones.",
@@ -85,7 +85,7 @@ export const NET_RX_ROOM: Rule = {
   clauses: [`${CONFIG}#8`],
   level: "violation",
   section: "virtio 1.4, 5.1.4.2",
-  title: "With MTU there are receive buffers for a frame of mtu bytes and its Ethernet header.",
+  title: "With MTU there are receive buffers for a frame of mtu bytes and its Ethernet header",
   hint: "Compute the size of receive buffers from mtu: header, 14 bytes of Ethernet, mtu.",
   watch({ machine, report }) {
     const queues = new NetQueues();

@@ -77,7 +77,7 @@ export const NET_RX_HEADER_SIZE: Rule = {
   ],
   level: "violation",
   section: "virtio 1.4, 5.1.6.3.1",
-  title: "A received frame begins behind the header, whose size the negotiated features fix.",
+  title: "A received frame begins behind the header, whose size the negotiated features fix",
   hint:
     "With VERSION_1 the header has 12 bytes even without MRG_RXBUF (10 only on the legacy interface); HASH_REPORT " +
     "makes it 20.",
@@ -105,7 +105,7 @@ export const NET_RX_FLAGS: Rule = {
   ],
   level: "warning",
   section: "virtio 1.4, 5.1.6.4.2",
-  title: "With GUEST_CSUM the flags of a received frame say what its checksum is worth, and are looked at.",
+  title: "With GUEST_CSUM the flags of a received frame say what its checksum is worth, and are looked at",
   hint:
     "NEEDS_CSUM (1): the field holds the sum of the pseudo header alone, and the frame is as good as checked. DATA_VALID " +
     "(2): the device has checked it. Neither: the driver checks it. Who does not look must not negotiate GUEST_CSUM.",

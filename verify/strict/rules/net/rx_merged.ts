@@ -27,7 +27,7 @@ export const NET_RX_SKIPPED: Rule = {
   level: "warning",
   section: "virtio 1.4, 5.1.6.4",
   title:
-    "The second and later buffers of a merged frame hold the frame from their first byte on: only the first has a header.",
+    "The second and later buffers of a merged frame hold the frame from their first byte on: only the first has a header",
   hint:
     "Skip the header in the first buffer alone; a frame with a hole of 12 bytes at each seam comes from skipping it everywhere.",
   watch({ machine, report }) {
@@ -116,7 +116,7 @@ export const NET_RX_NUM_BUFFERS: Rule = {
   clauses: [],
   level: "warning",
   section: "virtio 1.4, 5.1.6.4",
-  title: "num_buffers of a received frame is looked at only if MRG_RXBUF was negotiated.",
+  title: "num_buffers of a received frame is looked at only if MRG_RXBUF was negotiated",
   hint:
     "Without MRG_RXBUF a frame has one buffer whatever the field says: QEMU 7.2 does not write it, and there are cards " +
     "that write other values than 1.",

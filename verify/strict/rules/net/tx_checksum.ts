@@ -25,7 +25,7 @@ export const NET_TX_CHECKSUM_PLACE = transmitRule(
     clauses: [`${TX}#30`],
     level: "violation",
     section: SECTION,
-    title: "csum_start and csum_offset name the transport header and its checksum.",
+    title: "csum_start and csum_offset name the transport header and its checksum",
     hint:
       "csum_start counts from the start of the Ethernet frame, not of the virtio header or the IP packet; csum_offset " +
       "counts from csum_start: 16 for TCP, 6 for UDP. Both are little-endian.",
@@ -70,7 +70,7 @@ export const NET_TX_PSEUDO_HEADER = transmitRule(
     level: "violation",
     section: SECTION,
     title:
-      "With NEEDS_CSUM the checksum field holds the sum of the pseudo header, from which the device goes on.",
+      "With NEEDS_CSUM the checksum field holds the sum of the pseudo header, from which the device goes on",
     hint:
       "Sum source, destination, protocol and length of the transport's bytes, fold, and store without complementing. " +
       "A field that is 0, or complete already, makes the device send a wrong checksum.",
@@ -111,7 +111,7 @@ export const NET_TX_IP_CHECKSUM = transmitRule(
     clauses: [`${TX}#28`],
     level: "violation",
     section: SECTION,
-    title: "With NEEDS_CSUM every checksum before the one that the device completes is right already.",
+    title: "With NEEDS_CSUM every checksum before the one that the device completes is right already",
     hint:
       "The device completes the transport checksum alone; the header checksum of IPv4 is the driver's, or the stack's.",
   },
@@ -137,7 +137,7 @@ export const NET_TX_COMPLETE = transmitRule(
     clauses: [`${TX}#4`],
     level: "warning",
     section: SECTION,
-    title: "A frame whose flags do not ask for a checksum has complete checksums.",
+    title: "A frame whose flags do not ask for a checksum has complete checksums",
     hint:
       "Without NEEDS_CSUM nobody sums again: receivers drop the frame. Either compute the checksum, or negotiate CSUM " +
       "and set NEEDS_CSUM with csum_start and csum_offset.",

@@ -17,7 +17,7 @@ export const NET_TX_MTU = transmitRule(
     clauses: [`${CONFIG}#9`],
     level: "violation",
     section: "virtio 1.4, 5.1.4.2",
-    title: "With MTU no frame is longer than mtu and its Ethernet header, unless the device is to cut it.",
+    title: "With MTU no frame is longer than mtu and its Ethernet header, unless the device is to cut it",
     hint: "The stack must learn the device's mtu: cut, or fragment, what is longer.",
   },
   ({ packet, device, queues }) => {
@@ -50,7 +50,7 @@ export const NET_MAC: Rule = {
   clauses: [`${CONFIG}#3`],
   level: "violation",
   section: "virtio 1.4, 5.1.4.2",
-  title: "With MAC the card's address is the one in the device's configuration.",
+  title: "With MAC the card's address is the one in the device's configuration",
   hint:
     "Read the six bytes of mac one by one (offset 0 to 5), after MAC was negotiated; they are no number, so no order " +
     "of bytes applies. Another address is set with the command MAC_ADDR_SET.",

@@ -23,7 +23,7 @@ export const NET_TX_GSO_FEATURE = transmitRule(
     clauses: [`${TX}#7`, `${TX}#9`, `${TX}#11`, `${TX}#13`, `${TX}#31`],
     level: "violation",
     section: SECTION,
-    title: "A frame asks for segmentation only if that kind was negotiated.",
+    title: "A frame asks for segmentation only if that kind was negotiated",
     hint:
       "HOST_* features are what the device does for frames to send; GUEST_* are what it may do to received ones.",
   },
@@ -48,7 +48,7 @@ export const NET_TX_GSO_FIELDS = transmitRule(
     clauses: [`${TX}#32`, `${TX}#33`],
     level: "violation",
     section: SECTION,
-    title: "A frame that is to be cut says how: NEEDS_CSUM is set, and gso_size is the size of the pieces.",
+    title: "A frame that is to be cut says how: NEEDS_CSUM is set, and gso_size is the size of the pieces",
     hint: "gso_size is the transport's payload in each piece (the MSS), without headers.",
   },
   ({ packet, device }) => {
@@ -73,7 +73,7 @@ export const NET_TX_GSO_TUNNEL = transmitRule(
     clauses: [`${TX}#17`, `${TX}#42`, `${TX}#20`, `${TX}#21`, `${TX}#23`, `${TX}#24`, `${TX}#25`, `${TX}#26`],
     level: "violation",
     section: SECTION,
-    title: "gso_type speaks of a UDP tunnel only where that was negotiated, and of one kind of it.",
+    title: "gso_type speaks of a UDP tunnel only where that was negotiated, and of one kind of it",
     hint:
       "Bits 0x20 and 0x40 of gso_type need HOST_UDP_TUNNEL_GSO; flag 8 needs HOST_UDP_TUNNEL_GSO_CSUM and one of them.",
   },
@@ -108,7 +108,7 @@ export const NET_TX_GSO_ECN = transmitRule(
     clauses: [`${TX}#15`],
     level: "violation",
     section: SECTION,
-    title: "With HOST_ECN a TCP packet to be cut that tells of congestion is marked ECN.",
+    title: "With HOST_ECN a TCP packet to be cut that tells of congestion is marked ECN",
     hint: "Set bit 0x80 of gso_type if CWR is set in the TCP header: only the first piece may carry it.",
   },
   ({ packet, device }) => {
@@ -130,7 +130,7 @@ export const NET_TX_GSO_ECN_FEATURE = transmitRule(
     clauses: [`${TX}#14`],
     level: "warning",
     section: SECTION,
-    title: "Without HOST_ECN no TCP packet to be cut tells of congestion.",
+    title: "Without HOST_ECN no TCP packet to be cut tells of congestion",
     hint: "Cut such packets in software, or negotiate HOST_ECN.",
   },
   ({ packet, device }) => {
@@ -162,7 +162,7 @@ export const NET_TX_HDR_LEN_EXACT = transmitRule(
     clauses: [`${TX}#34`],
     level: "violation",
     section: SECTION,
-    title: "With GUEST_HDRLEN hdr_len of a frame to be cut is the exact length of its headers.",
+    title: "With GUEST_HDRLEN hdr_len of a frame to be cut is the exact length of its headers",
     hint: HDR_LEN_HINT,
   },
   (sent) => {
@@ -178,7 +178,7 @@ export const NET_TX_HDR_LEN = transmitRule(
     clauses: [`${TX}#35`],
     level: "warning",
     section: SECTION,
-    title: "hdr_len of a frame to be cut covers its headers.",
+    title: "hdr_len of a frame to be cut covers its headers",
     hint: HDR_LEN_HINT,
   },
   (sent) => {

@@ -15,7 +15,7 @@ export const NET_TX_HEADER_SIZE: Rule = {
   clauses: [`${TX}#1`, `${RX}#4`],
   level: "violation",
   section: "virtio 1.4, 5.1.6.2.1",
-  title: "A frame to send follows a header whose size the negotiated features fix.",
+  title: "A frame to send follows a header whose size the negotiated features fix",
   hint:
     "With VERSION_1 the header has 12 bytes even without MRG_RXBUF (10 only on the legacy interface); HASH_REPORT " +
     "makes it 20. Is the header part of the buffer, and is the frame written behind all of it?",
@@ -54,7 +54,7 @@ export const NET_TX_NUM_BUFFERS = transmitRule(
     clauses: [`${TX}#2`],
     level: "violation",
     section: SECTION,
-    title: "num_buffers is 0 in frames to send.",
+    title: "num_buffers is 0 in frames to send",
     hint: "The field means something in received frames only. Is the header cleared before it is used again?",
   },
   ({ packet }) =>
@@ -72,7 +72,7 @@ export const NET_TX_FLAGS_WITHOUT_CSUM = transmitRule(
     clauses: [`${TX}#3`],
     level: "violation",
     section: SECTION,
-    title: "Without CSUM the flags of a frame to send are 0: the device completes no checksum.",
+    title: "Without CSUM the flags of a frame to send are 0: the device completes no checksum",
     hint:
       "Ask for a checksum only if VIRTIO_NET_F_CSUM is among the negotiated features, not merely offered.",
   },
@@ -93,7 +93,7 @@ export const NET_TX_FLAGS = transmitRule(
     clauses: [`${TX}#45`, `${TX}#46`, `${TX}#22`, `${TX}#43`],
     level: "violation",
     section: SECTION,
-    title: "Flags of a frame to send are those that the driver may set, with features that were negotiated.",
+    title: "Flags of a frame to send are those that the driver may set, with features that were negotiated",
     hint:
       "DATA_VALID (2) and RSC_INFO (4) are the device's, in received frames. A received header must not be sent back.",
   },

@@ -7,7 +7,7 @@ export const RNG_WRITABLE: Rule = {
   clauses: ["drivernormative:Device Types / Entropy Device / Device Operation#1"],
   level: "violation",
   section: "virtio 1.4, 5.4.6.1",
-  title: "The queue of an entropy device holds writable buffers alone.",
+  title: "The queue of an entropy device holds writable buffers alone",
   hint: "Set the WRITE flag (2) of the descriptor: the device writes random bytes.",
   watch: (scene) =>
     watchDirection(

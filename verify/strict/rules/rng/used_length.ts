@@ -71,7 +71,7 @@ export const USED_LENGTH: Rule = {
   clauses: ["drivernormative:Basic Facilities of a Virtio Device / Virtqueues / The Virtqueue Used Ring#1"],
   level: "warning",
   section: "virtio 1.4, 2.7.8.2",
-  title: "A driver looks at no more of a buffer than the device wrote: the used length says how much.",
+  title: "A driver looks at no more of a buffer than the device wrote: the used length says how much",
   hint:
     "Take len of the used entry (packed: of the descriptor) as the number of bytes that are there, however large the buffer is.",
   watch: (scene) => watchBeyond(scene, (device) => !isRng(device)),
@@ -82,7 +82,7 @@ export const RNG_USED_LENGTH: Rule = {
   clauses: ["drivernormative:Device Types / Entropy Device / Device Operation#2"],
   level: "violation",
   section: "virtio 1.4, 5.4.6.1",
-  title: "Only as many bytes of a buffer are random as the device wrote.",
+  title: "Only as many bytes of a buffer are random as the device wrote",
   hint:
     "An entropy device may fill less than it was given: take len of the used entry (packed: of the descriptor).",
   watch: (scene) => watchBeyond(scene, isRng),
@@ -93,7 +93,7 @@ export const RNG_LENGTH_EXAMINED: Rule = {
   clauses: ["drivernormative:Device Types / Entropy Device / Device Operation#2"],
   level: "violation",
   section: "virtio 1.4, 5.4.6.1",
-  title: "A driver looks how many random bytes the device wrote before it takes them.",
+  title: "A driver looks how many random bytes the device wrote before it takes them",
   hint:
     "len of the used entry (packed: of the descriptor) is the number of random bytes; the rest of the buffer is old.",
   watch({ machine, report }) {

@@ -23,7 +23,7 @@ export const TASK_LOST_WAKE: Rule = {
   clauses: [],
   level: "violation",
   section: "kernel/future.ts: Waker",
-  title: "A task that waits is woken when what it waits for is there.",
+  title: "A task that waits is woken when what it waits for is there",
   hint:
     "A pending future keeps a waker at each poll (`clone`, or `WakerRegistration.register`), and whoever makes the thing " +
     "happen calls `wake`: the interrupt handler, or the task that changes the state.",

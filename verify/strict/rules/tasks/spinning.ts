@@ -8,7 +8,7 @@ export const TASK_SPINS: Rule = {
   clauses: [],
   level: "warning",
   section: "kernel/executor.ts: Task",
-  title: "A task gives way while it waits for a device.",
+  title: "A task gives way while it waits for a device",
   hint: "Other tasks stand still meanwhile. Wait for the interrupt (`yield* wait(...)`), or bound the loop.",
   watch({ machine, report }) {
     /** When whoever runs began; undefined: nobody does. */
