@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { F } from "../../../../spec/virtio/features.ts";
 import { Avail, Used } from "../../../../spec/virtio/split.ts";
 import { Bench, le16 } from "../memory/bench.ts";
@@ -216,4 +216,21 @@ Deno.test("an available ring that is full is filled again from its first entry",
   for (let i = 0; i < 3; i++) q.submit(q.bench.readable());
   assertEquals(q.bench.broken, []);
   assertEquals(q.memory.readU16(q.avail + Avail.IDX), 7);
+});
+
+Deno.test("an index out of the table: the evidence is who named it", () => {
+  const head = new SplitHand(new Bench(F.VERSION_1));
+  head.entry(9);
+  head.publish();
+  const next = new SplitHand(new Bench(F.VERSION_1));
+  const { address, length } = next.bench.readable();
+  next.descriptor(0, address, length, 1, 300);
+  next.entry(0);
+  next.publish();
+  const shown = [head, next].map(({ bench }) =>
+    bench.reports[0].evidence.map((e) => `${e.what}: ${e.value}`)
+  );
+  assertEquals(shown[0], ["available ring entry 0: 0900"]);
+  assertEquals(shown[1].length, 1);
+  assertMatch(shown[1][0], /^descriptor 0: [0-9a-f]{24}01002c01$/);
 });

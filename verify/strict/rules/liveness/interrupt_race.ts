@@ -13,8 +13,10 @@ interface Silent {
   seen: number;
   /** Used buffers up to here came while no interrupt was wanted. */
   silent: number;
-  /** The driver asked for interrupts when `silent` was this, and where. */
-  asked: number;
+  /** The driver wants no interrupts. */
+  off: boolean;
+  /** It asked for them again, and has not looked since; and where. */
+  asked: boolean;
   place: Place;
 }
 
@@ -60,11 +62,20 @@ export const INTERRUPT_RACE: Rule = {
   hint:
     "Ask for interrupts, a full barrier, look for used buffers again; if there are some, take them instead of waiting.",
   watch(scene) {
-    const states = new PerQueue<Silent>(() => ({ seen: 0, silent: 0, asked: 0, place: [] }));
-    // When a real device gave something back is not known.
-    if (scene.machine.platform !== "simulated") return {};
+    const states = new PerQueue<Silent>((queue) => ({
+      seen: 0,
+      silent: 0,
+      off: queue.ring !== undefined && !interruptsWanted(scene, queue),
+      asked: false,
+      place: [],
+    }));
+    // A recorded run does not show looks.
+    if (scene.machine.platform === "trace") return {};
     return {
-      queueEnabled: (queue) => states.forget(queue),
+      queueEnabled(queue) {
+        states.forget(queue);
+        states.of(queue);
+      },
       queueStopped: (queue) => states.forget(queue),
       used(queue) {
         if (queue.ring !== undefined && !interruptsBefore(scene, queue)) {
@@ -75,41 +86,55 @@ export const INTERRUPT_RACE: Rule = {
         const { part } = write;
         if (part?.area !== "driver" || part.queue.ring === undefined) return;
         const state = states.of(part.queue);
-        if (state.silent <= state.seen || !interruptsWanted(scene, part.queue)) return;
-        state.asked = state.silent;
-        state.place = scene.machine.place();
+        const wanted = interruptsWanted(scene, part.queue);
+        if (wanted && (state.off || state.silent > state.seen)) {
+          state.asked = true;
+          state.place = scene.machine.place();
+        }
+        state.off = !wanted;
       },
       read(read) {
         const queue = read.part?.queue;
         const seen = queue?.ring === undefined ? undefined : seenBy(scene, queue, read);
-        if (seen !== undefined) states.of(queue!).seen = seen;
+        if (seen === undefined) return;
+        const state = states.of(queue!);
+        state.seen = seen;
+        state.asked = false;
       },
       idle() {
         for (const [queue, state] of states.entries()) {
-          if (state.asked <= state.seen || !queue.device.live || !queue.enabled) continue;
-          const n = state.asked - state.seen;
-          state.asked = 0;
-          scene.report({
-            device: queue.device,
-            queue,
-            found:
-              `the CPU went idle, waiting for interrupts of ${queue.name}: ${
-                plural(n, "buffer")
-              } had come back ` +
-              "before the driver asked for them, and it has not looked since",
-            expected: "a look at what the device has used between asking for interrupts and waiting",
-            evidence: [
-              queue.ring!.kind === "split"
-                ? bytesAt(scene, "used ring: flags, idx", queue.ring!.addressOf("usedFlags"), 4)
-                : bytesAt(scene, "driver event: desc, flags", queue.ring!.addressOf("driverEvent"), 4),
-            ],
-            place: state.place,
-          });
+          if (state.asked) report(scene, queue, state);
+          state.asked = false;
         }
       },
     };
   },
 };
+
+function report(scene: Scene, queue: QueueModel, state: Silent): void {
+  const ring = queue.ring;
+  if (ring === undefined || !queue.enabled || !queue.device.live) return;
+  const missed = state.silent - state.seen;
+  if (missed <= 0 && ring.inFlight.size === 0) return;
+  scene.report({
+    device: queue.device,
+    queue,
+    found:
+      `the CPU went idle, waiting for interrupts of ${queue.name}, and the driver has not looked since it asked for ` +
+      `them: ${
+        missed > 0
+          ? `${plural(missed, "buffer")} had come back before`
+          : "what had come back in between would raise none"
+      }`,
+    expected: "a look at what the device has used between asking for interrupts and waiting",
+    evidence: [
+      ring.kind === "split"
+        ? bytesAt(scene, "used ring: flags, idx", ring.addressOf("usedFlags"), 4)
+        : bytesAt(scene, "driver event: desc, flags", ring.addressOf("driverEvent"), 4),
+    ],
+    place: state.place,
+  });
+}
 
 /** Whether an interrupt was wanted for the buffer that has just come back. */
 function interruptsBefore(scene: Scene, queue: QueueModel): boolean {

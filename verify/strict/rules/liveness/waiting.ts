@@ -1,3 +1,5 @@
+import { Avail } from "../../../../spec/virtio/split.ts";
+import type { RingPart } from "../../events.ts";
 import type { DeviceModel } from "../../model/device.ts";
 import type { MachineModel } from "../../model/machine.ts";
 import type { QueueModel } from "../../model/queue.ts";
@@ -66,11 +68,7 @@ export class Waiting {
         },
         published: (queue) => void (this.progress(queue).filled = false),
         write: ({ part }) => {
-          // In the driver area: entries of the available ring.
-          if (
-            part?.area === "desc" ||
-            part?.area === "driver" && part.queue.ring?.kind === "split" && part.offset >= 4
-          ) {
+          if (part !== undefined && (part.area === "desc" || isEntry(part))) {
             this.progress(part.queue).filled = true;
           }
         },
@@ -85,4 +83,11 @@ export class Waiting {
       more,
     );
   }
+}
+
+/** Whether this is an entry of the available ring; what is behind the entries says when interrupts are wanted. */
+function isEntry(part: RingPart): boolean {
+  const { ring } = part.queue;
+  return part.area === "driver" && ring?.kind === "split" && part.offset >= Avail.RING &&
+    part.offset < Avail.RING + 2 * ring.size;
 }

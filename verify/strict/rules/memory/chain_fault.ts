@@ -1,7 +1,8 @@
 import type { Chain, ChainFault, ChainFaultKind } from "../../model/chain.ts";
 import type { QueueModel } from "../../model/queue.ts";
+import type { Evidence } from "../../report.ts";
 import type { Rule, Scene } from "../../rule.ts";
-import { chainName, descriptorAt } from "./support.ts";
+import { bytesAt, chainName, descriptorAt } from "./support.ts";
 
 /** A rule about the way in which a chain is written: the model has found the fault, the rule says which rule it breaks. */
 export interface ChainFaultSpec extends Omit<Rule, "watch"> {
@@ -41,14 +42,18 @@ function report(scene: Scene, queue: QueueModel, chain: Chain, fault: ChainFault
 }
 
 /** The descriptor with the fault, and the head if that is another. */
-function evidenceOf(scene: Scene, queue: QueueModel, chain: Chain, fault: ChainFault) {
-  const { ring } = queue;
-  const head = ring === undefined || chain.descriptors.length === 0
-    ? undefined
-    : ring.addressOf("descriptor", chain.descriptors[0]);
-  const inRing = scene.machine.isRam(fault.descriptor, 16);
-  return [
-    ...(inRing ? [descriptorAt(scene, queue, fault.descriptor)] : []),
-    ...(head !== undefined && head !== fault.descriptor ? [descriptorAt(scene, queue, head)] : []),
-  ];
+function evidenceOf(scene: Scene, queue: QueueModel, chain: Chain, fault: ChainFault): Evidence[] {
+  const ring = queue.ring!;
+  const own = chain.descriptors.map((d) => ring.addressOf("descriptor", d));
+  let { descriptor } = fault;
+  if (fault.kind === "index") {
+    // What is out of the table cannot be shown; who named it can.
+    if (own.length === 0) {
+      const entry = ring.addressOf("availEntry", chain.position);
+      return [bytesAt(scene, `available ring entry ${chain.position % ring.size}`, entry, 2)];
+    }
+    descriptor = chain.segments.at(-1)?.descriptor ?? own[own.length - 1];
+  }
+  const shown = [descriptor, ...own.slice(0, 1).filter((head) => head !== descriptor)];
+  return shown.filter((at) => scene.machine.isRam(at, 16)).map((at) => descriptorAt(scene, queue, at));
 }
