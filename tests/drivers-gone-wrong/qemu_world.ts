@@ -3,8 +3,10 @@ import { RamDeviceMemory } from "../../arch/device_memory.ts";
 import { parseDescription } from "../../devices/description/mod.ts";
 import { BufferChardev } from "../../devices/host/buffer_chardev.ts";
 import { QemuPlatform } from "../../devices/qemu/mod.ts";
+import { DeadlockError } from "../../spec/deadlock.ts";
 import { LiveMemory, type Rule, Strict } from "../../verify/strict/mod.ts";
 import { machineWords, type Setting } from "./setting.ts";
+import type { Ground } from "./student/mod.ts";
 import { makeGround, makeStudent, type World } from "./world.ts";
 
 /** Milliseconds that QEMU may take for an interrupt. */
@@ -14,6 +16,7 @@ const PATIENCE = 3000;
 export async function qemuWorld(
   s: Setting,
   rules: readonly Rule[],
+  patience = PATIENCE,
 ): Promise<World & { close(): Promise<void> }> {
   const desc = parseDescription(machineWords(s, "user", "16M").split(" "));
   const c0 = new BufferChardev("c0");
@@ -25,10 +28,13 @@ export async function qemuWorld(
   strict.clock = () => platform.now();
   const { base, bytes } = platform.ram[0];
   const memory = platform.deviceMemory(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
-  const start = performance.now();
-  const ground = makeGround(platform, memory, strict, () => {
-    platform.relax();
-    if (performance.now() - start > PATIENCE) throw new Error("QEMU raises no interrupt");
+  const ground: Ground = makeGround(platform, memory, strict, () => {
+    strict.emit({ ev: "idle" });
+    for (const start = performance.now(); performance.now() - start < patience;) {
+      platform.relax();
+      if (ground.interrupts.poll() > 0) return;
+    }
+    throw new DeadlockError("the driver waits for an interrupt, and QEMU raises none");
   });
   return {
     strict,
