@@ -76,7 +76,10 @@ export const TRANSPORT_PIECES: readonly Piece[] = [
       replace: "      log.warn(`${deviceName}: the capability at ${hex(cap.offset)}`);\n      throw error;\n",
     }],
     scenario: { kind: "scene", name: "double_capabilities" },
-    expected: { rule: "pci-device-given-up", words: /cannot be used, others of its type can/ },
+    expected: {
+      rule: "pci-device-given-up",
+      words: /cfg_type 1, bar 0\) cannot be used, others of its type can/,
+    },
   },
   {
     id: "26",
