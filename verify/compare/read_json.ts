@@ -22,6 +22,7 @@ export class JsonReader {
   private readonly byName = new Map<string, number>();
   /** Devices have said what happens inside them: then they are our models. */
   private simulated = false;
+  /** What devices write to rings is there. Of a real QEMU's it is not. */
   private deviceWrites = false;
   /** Configuration accesses are records of their own. */
   private configured = false;
@@ -66,8 +67,8 @@ export class JsonReader {
         return this.pci.named(e.bdf, e.offset, e.width, e.value, e.ev === "pci_cfg_write", n);
       case "mem_write": {
         const bytes = bytesOf(e.hex, e.repeat ?? 1);
-        if (e.by === "device") this.deviceWrites = true;
         if (!this.decoder.rings.write(e.by, e.addr, bytes, n)) this.out.leaveOut("writes to buffers");
+        else if (e.by === "device") this.deviceWrites = true;
         return;
       }
       case "barrier":
@@ -91,7 +92,10 @@ export class JsonReader {
   end(): { format: Format; can: Set<Kind>; own: (lane: string) => boolean } {
     this.decoder.rings.flush();
     const can = new Set(Object.keys(KINDS) as Kind[]);
-    if (!this.simulated) { for (const kind of INSIDE) can.delete(kind); }
+    if (!this.simulated) {
+      for (const kind of INSIDE) can.delete(kind);
+      if (!this.deviceWrites) can.delete("used");
+    }
     return { format: this.simulated ? "simulated" : "on QEMU", can, own: () => this.simulated };
   }
 
