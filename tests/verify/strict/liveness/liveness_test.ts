@@ -542,6 +542,20 @@ Deno.test("a packed ring's used buffers are seen by their flags", () => {
   assertMatch(seen.bench.reports[0].found, /no task waits for anything, and no device has anything to do/);
 });
 
+Deno.test("an event that is moved on with what was taken needs no look by itself", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1 | F.EVENT_IDX));
+  const heads = [q.submit(q.bench.writable()), q.submit(q.bench.writable()), q.submit(q.bench.writable())];
+  q.use(heads[0]);
+  q.use(heads[1]);
+  // One after the other, as they are needed; the device was ahead.
+  for (let i = 0; i < 2; i++) {
+    q.take();
+    q.memory.writeU16(q.usedEventAt, q.usedIdx);
+  }
+  q.bench.idle();
+  assertEquals(q.bench.broken, []);
+});
+
 Deno.test("interrupts asked for before anything was published need no look", () => {
   const q = new SplitHand(new Bench(F.VERSION_1));
   q.memory.writeU16(q.avail + Avail.FLAGS, 1);

@@ -5,7 +5,8 @@ import type { DriverRead } from "../../events.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Place } from "../../report.ts";
 import type { Rule, Scene } from "../../rule.ts";
-import { bytesAt, PerQueue, plural, read16 } from "../memory/support.ts";
+import { bytesAt, PerQueue, plural, read16, together } from "../memory/support.ts";
+import { Taken } from "./taken.ts";
 
 /** What of a queue came back without an interrupt, and what the driver knows of it. Counts as {@link RingModel.used}. */
 interface Silent {
@@ -38,6 +39,21 @@ export function interruptsWanted(scene: Scene, queue: QueueModel): boolean {
   return ((machine.u16(ring.addressOf("usedEvent")) - ring.indices.used) & 0xffff) < 0x8000;
 }
 
+/**
+ * Whether the driver has said that it wants no interrupts. With EVENT_IDX that is an index behind what it has taken: one
+ * that the device has passed meanwhile is not meant so.
+ */
+function switchedOff(scene: Scene, queue: QueueModel, taken: Taken): boolean {
+  const ring = queue.ring!;
+  if (ring.kind === "packed") {
+    const flags = scene.machine.u16(ring.addressOf("driverEvent") + EventSuppr.FLAGS) & 3;
+    return flags === RingEventFlags.DISABLE;
+  }
+  if (!queue.device.has(F.EVENT_IDX)) return !interruptsWanted(scene, queue);
+  const position = ring.indices.used - taken.count(queue);
+  return ((scene.machine.u16(ring.addressOf("usedEvent")) - position) & 0xffff) >= 0x8000;
+}
+
 /** Used buffers that the driver has seen after a read, or undefined if it is about something else. */
 function seenBy(scene: Scene, queue: QueueModel, read: DriverRead): number | undefined {
   const ring = queue.ring!;
@@ -62,16 +78,17 @@ export const INTERRUPT_RACE: Rule = {
   hint:
     "Ask for interrupts, a full barrier, look for used buffers again; if there are some, take them instead of waiting.",
   watch(scene) {
+    const taken = new Taken();
     const states = new PerQueue<Silent>((queue) => ({
       seen: 0,
       silent: 0,
-      off: queue.ring !== undefined && !interruptsWanted(scene, queue),
+      off: queue.ring !== undefined && switchedOff(scene, queue, taken),
       asked: false,
       place: [],
     }));
     // A recorded run does not show looks.
     if (scene.machine.platform === "trace") return {};
-    return {
+    return together(taken.watcher, {
       queueEnabled(queue) {
         states.forget(queue);
         states.of(queue);
@@ -86,12 +103,12 @@ export const INTERRUPT_RACE: Rule = {
         const { part } = write;
         if (part?.area !== "driver" || part.queue.ring === undefined) return;
         const state = states.of(part.queue);
-        const wanted = interruptsWanted(scene, part.queue);
-        if (wanted && (state.off || state.silent > state.seen)) {
+        const off = switchedOff(scene, part.queue, taken);
+        if (interruptsWanted(scene, part.queue) && (state.off || state.silent > state.seen)) {
           state.asked = true;
           state.place = scene.machine.place();
-        }
-        state.off = !wanted;
+        } else if (off) state.asked = false;
+        state.off = off;
       },
       read(read) {
         const queue = read.part?.queue;
@@ -107,7 +124,7 @@ export const INTERRUPT_RACE: Rule = {
           state.asked = false;
         }
       },
-    };
+    });
   },
 };
 
