@@ -14,19 +14,27 @@ import { DeviceAlloc } from "../../../mm/device_alloc.ts";
 import { DeviceHeap } from "../../../mm/device_heap.ts";
 import { FrameAlloc } from "../../../mm/physicalmem.ts";
 import { qemuTestOnce } from "../../support/qemu.ts";
+import { StrictTest } from "../../support/strict.ts";
 import { frame } from "./_cards.ts";
 
 const PCI = "-machine q35 -m 64M -nodefaults",
   MMIO = "-machine microvm,acpi=off -m 64M -nodefaults -global virtio-mmio.force-legacy=off";
 const HUB = "-netdev hubport,id=n0,hubid=0 -netdev hubport,id=n1,hubid=0";
 
-/** Starts QEMU, and a driver for each of its cards. */
+/** Starts QEMU, and a driver for each of its cards; a rule that one breaks is a failure. */
 async function cards(words: string, env: Record<string, string> = {}) {
-  const platform = await QemuPlatform.start(parseDescription(words.split(" ")), { chardevs: new Map() });
+  const strict = new StrictTest("qemu");
+  const platform = await QemuPlatform.start(parseDescription(words.split(" ")), {
+    chardevs: new Map(),
+    trace: strict.trace(),
+  });
+  strict.watches(platform);
   const { base, bytes } = platform.ram[0];
   const ram = platform.deviceMemory(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
   const frames = new FrameAlloc(platform.memoryMap);
-  const alloc = new DeviceAlloc(ram, frames);
+  const watched = strict.boot({ deviceMemory: () => ram });
+  const alloc = new DeviceAlloc(watched.deviceMemory(base, bytes), frames);
+  watched.onDeviceAlloc(alloc);
   const paging = new PageTables(ram, frames);
   const interrupts = new Interrupts(platform);
   interrupts.init();
