@@ -33,7 +33,8 @@ export class Reports {
       this.dropped++;
       return;
     }
-    const { id, level, clauses, section, title, hint } = rule;
+    const { id, level, section, title, hint } = rule;
+    const clauses = clausesFor(rule.clauses, (finding.device ?? finding.queue?.device)?.transport);
     const { found, expected, evidence = [] } = finding;
     const report: Report = {
       ...{ rule: id, level, clauses, section, title, hint, device, queue, found, expected, evidence, place },
@@ -46,6 +47,16 @@ export class Reports {
     this.list.push(report);
     this.onReport(report);
   }
+}
+
+/** Chapters of the transports, as they stand in ids of clauses. */
+const CHAPTERS = { pci: "Virtio Over PCI Bus", mmio: "Virtio Over MMIO" };
+
+/** A rule's clauses without those of the other transport: they say the same of it, or nothing. */
+function clausesFor(clauses: readonly string[], transport: "pci" | "mmio" | undefined): readonly string[] {
+  if (transport === undefined) return clauses;
+  const other = CHAPTERS[transport === "pci" ? "mmio" : "pci"];
+  return clauses.filter((id) => !id.includes(other));
 }
 
 /** The line at the top of a place; undefined if it is not known. */
