@@ -60,6 +60,53 @@ onceTest("compare: QEMU's lines become steps: names of registers, bits, queues; 
 });
 
 onceTest(
+  "compare: of a trace on QEMU, without names, registers are found by the BARs, and messages by the MSI-X table",
+  async () => {
+    const lines: string[] = [];
+    const x = (n: number) => `0x${n.toString(16)}`;
+    const access = (ev: string, place: string, width: number, value: number) =>
+      void lines.push(`{"t":1,"ev":"${ev}",${place},"width":${width},"value":"${x(value)}"}`);
+    const config = (way: "read" | "write", at: number, width: number, value: number) => {
+      access("port_write", '"port":"0xcf8"', 4, 0x8000_1800 + (at & 0xfc));
+      access(`port_${way}`, `"port":"${x(0xcfc + (at & 3))}"`, width, value);
+    };
+    const store = (addr: number, width: number, value: number) =>
+      access("mmio_write", `"addr":"${x(addr)}"`, width, value);
+    // A transitional console (virtio 1.4, 4.1.2.3): MSI-X in BAR 1, the common configuration at 0x1000 of BAR 4 of 64 bits.
+    config("read", 0, 4, 0x1003_1af4);
+    config("write", 0x14, 4, 0xffff_ffff);
+    config("write", 0x14, 4, 0xfe00_0000);
+    config("write", 0x20, 4, 0x0000_000c);
+    config("write", 0x24, 4, 0x80);
+    config("read", 0x34, 1, 0x40);
+    config("read", 0x40, 4, 0x0001_5011);
+    config("read", 0x44, 4, 0x1);
+    config("read", 0x50, 4, 0x0110_0009);
+    config("read", 0x54, 1, 4);
+    config("read", 0x58, 4, 0x1000);
+    config("read", 0x5c, 4, 0x38);
+    store(0xfe00_0018, 4, 0x41);
+    store(0x80_0000_1014, 1, 1);
+    // Behind the structure, and in no BAR at all.
+    store(0x80_0000_1038, 4, 7);
+    store(0xfec0_0000, 4, 7);
+    for (const vector of [0x41, 0x42]) {
+      lines.push(`{"t":3,"ev":"msi","addr":"0x9f100","data":"${x(vector)}"}`);
+    }
+    const text = lines.join("\n") + "\n";
+    assertEquals(await texts(text, "driver"), [
+      "msix[1].data:4 <- (vector)",
+      "device_status:1 <- 0x1 ACKNOWLEDGE",
+    ]);
+    assertEquals(await texts(text, "message"), ["message of MSI-X entry 1"]);
+    const side = await read(text);
+    assertEquals([side.format, side.devices.map((d) => d.type)], ["on QEMU", ["virtio-console"]]);
+    assertEquals(side.leftOut.get("messages of no virtio device"), 1);
+    assertEquals(side.leftOut.get("accesses to memory that no device is known for"), 2);
+  },
+);
+
+onceTest(
   "compare: notifications that partly go past the registers are not compared as register accesses",
   async () => {
     const kick =
