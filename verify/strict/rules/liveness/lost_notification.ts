@@ -46,7 +46,6 @@ export const LOST_NOTIFICATION: Rule = {
       if (moved && !ring.wantsNotification(since)) return;
       const open = [...ring.inFlight.values()].filter((c) => c.number >= since);
       if (open.length === 0 || debt.owed === undefined && !ring.wantsNotification(debt.decided)) return;
-      if (recorded && !debt.wantedThen) return;
       debt.owed = undefined;
       debt.decided = debt.told = ring.published;
       scene.report({
@@ -73,9 +72,13 @@ export const LOST_NOTIFICATION: Rule = {
         debt.place = chain.place;
         debt.looks = 0;
       },
-      publishedBatch(queue) {
+      publishedBatch(queue, count) {
+        if (!recorded) return;
+        // What the driver read is not in a trace: it will have looked now.
         const debt = debts.of(queue);
-        debt.wantedThen ||= queue.ring!.wantsNotification(debt.told);
+        const { published } = queue.ring!;
+        if (queue.ring!.wantsNotification(published - count)) debt.owed = published;
+        debt.decided = published;
       },
       read(read) {
         const queue = read.part?.queue;
@@ -96,7 +99,6 @@ export const LOST_NOTIFICATION: Rule = {
         if (queue?.ring === undefined) return;
         const debt = debts.of(queue);
         debt.owed = undefined;
-        debt.wantedThen = false;
         debt.decided = debt.told = queue.ring.published;
       },
       idle: () => settleAll("the CPU went idle"),

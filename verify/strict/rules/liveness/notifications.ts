@@ -18,8 +18,6 @@ export interface Debt {
   declined: number | undefined;
   /** Chains up to here were told of. */
   told: number;
-  /** A recorded run does not say what the driver read: the device wanted a notification when chains were published. */
-  wantedThen: boolean;
   /** Looks for used buffers since chains were published. */
   looks: number;
   /** Where the driver published last. */
@@ -31,7 +29,6 @@ export const newDebt = (): Debt => ({
   owed: undefined,
   declined: undefined,
   told: 0,
-  wantedThen: false,
   looks: 0,
   place: [],
 });
