@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { compareSides, differencesOf, readTraceFile, Vocabulary } from "../../../verify/compare/mod.ts";
+import { report as printed } from "../../../verify/compare/print.ts";
 import { onceTest } from "../../support/once.ts";
 import { compare, inFolder, RNG_MACHINE, RNG_SESSION, session } from "./_support.ts";
 
@@ -232,6 +233,17 @@ onceTest(
         short.out,
       );
       assert(!short.out.includes("\x1b"), "no colours where there is no terminal");
+      const vocabulary = new Vocabulary();
+      const [one, other] = await Promise.all(
+        files.map(async (f) => (await readTraceFile(f, [await Deno.readFile(f)], vocabulary)).side),
+      );
+      const comparison = compareSides(one, other, vocabulary, { devices: [] });
+      const lined = (color: boolean) => [...printed(comparison, { width: 100, color, context: 1, rows: 40 })];
+      const changed = lined(true).find((l) => l.includes("driver_feature[1]"))!;
+      // deno-lint-ignore no-control-regex
+      assert(/^\x1b\[33m~ .*\x1b\[0m$/.test(changed), JSON.stringify(changed));
+      // deno-lint-ignore no-control-regex
+      assertEquals(lined(true).map((l) => l.replace(/\x1b\[\d*m/g, "")), lined(false));
       const all = await compare("--all", ...files);
       assert(all.out.length > 5 * short.out.length);
       assertStringIncludes(all.out, "takes a buffer: 0 to read, 1 to write");
