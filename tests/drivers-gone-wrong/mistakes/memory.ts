@@ -100,7 +100,6 @@ export const MEMORY: readonly Mistake[] = [
       rng.freePieces = forgotten;
     },
     expect: { rule: "buffer-shared" },
-    also: ["rng-length-examined"],
   },
   {
     id: "memory-output-changed-in-flight",

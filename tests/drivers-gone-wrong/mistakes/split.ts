@@ -89,7 +89,6 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
       split((r) => r.entryAt = (index) => r.avail.offset + Avail.RING + 2 * index);
     },
     expect: { rule: "split-descriptor-shared", found: /which is in flight/ },
-    also: ["rng-length-examined"],
   },
   {
     id: "split-index-wrapped",
@@ -189,7 +188,6 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
       split((r) => r.entryAt = (index) => r.avail.offset + Avail.RING + 2 * (index % (r.size - 1)));
     },
     expect: { rule: "split-descriptor-shared" },
-    also: ["rng-length-examined"],
   },
   {
     id: "split-used-index-not-zero",
@@ -197,7 +195,6 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     on: SPLIT,
     plant: ({ split }) => split((r) => after(r, "clear", () => r.memory.writeU16(r.usedRing.offset + 2, 3))),
     expect: { rule: "split-used-index-start", found: /was 3/ },
-    also: ["device-used-id"],
   },
 ];
 

@@ -3,6 +3,9 @@ import type { QueueModel } from "../../model/queue.ts";
 import type { Scene } from "../../rule.ts";
 import { changes } from "./support.ts";
 
+/** Registers that say where and how large a queue is; of one that is enabled they are not to be written. */
+const DESCRIBES_QUEUE = /^queue_(?:size|num|desc|driver|device)/;
+
 /**
  * Queues in which the driver broke a rule: whatever their devices do afterwards may follow from it, and is not held
  * against them. One watcher of its own; ask {@link DriverAtFault.of}.
@@ -21,7 +24,18 @@ export class DriverAtFault {
   }
   /** What it has to be told. */
   readonly watcher: Watcher = {
-    queueEnabled: (queue) => void this.queues.delete(queue),
+    queueEnabled: (queue) => {
+      const { ring } = queue;
+      // A queue without addresses, or with a used ring that does not start at 0: its device goes by what it has itself.
+      const unfit = queue.desc === 0 || queue.driver === 0 || queue.deviceArea === 0 ||
+        ring?.kind === "split" && this.scene.machine.u16(ring.addressOf("usedIndex")) !== 0;
+      if (unfit) this.queues.add(queue);
+      else this.queues.delete(queue);
+    },
+    access: ({ device, register, write }) => {
+      const queue = device.queues.get(device.queueSelect);
+      if (write && queue?.enabled && DESCRIBES_QUEUE.test(register ?? "")) this.queues.add(queue);
+    },
     published: (queue, chain) => {
       const earlier = [...queue.ring!.inFlight.values()].some((c) => c !== chain && c.id === chain.id);
       if (chain.faults.length > 0 || earlier) this.queues.add(queue);

@@ -101,7 +101,10 @@ export const RNG_LENGTH_EXAMINED: Rule = {
     /** By address of the length: chains whose length was not read yet. */
     const lengths = new Map<number, Chain>();
     const forget = (which: (r: Returned) => boolean) => buffers.drop(which);
-    const examined = (chain: Chain) => forget((r) => r.chain === chain);
+    /** Also what other chains have of the same bytes: whose length it is that was read, nobody can say then. */
+    const examined = (chain: Chain) => {
+      for (const s of chain.segments) if (s.writable) buffers.cut(s.address, s.length);
+    };
     return {
       used(queue, chain, _id, written) {
         const at = chain === undefined || !isRng(queue.device) ? undefined : lengthAddress(queue, chain);
