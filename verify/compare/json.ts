@@ -1,7 +1,17 @@
-import { type Comparison, differencesOf, type Found, type LaneResult, mayBeTime, stepAt } from "./compare.ts";
+import {
+  type Comparison,
+  differencesOf,
+  firstDifference,
+  type Found,
+  type LaneResult,
+  mayBeTime,
+  stepAt,
+} from "./compare.ts";
 import { explain } from "./explain.ts";
-import { firstDifference } from "./compare.ts";
 import type { Side } from "./steps.ts";
+
+/** Steps of each side that are listed of one difference, and differences; their numbers are all there. */
+const MAX_STEPS = 1000, MAX_DIFFERENCES = 10_000;
 
 /** The result as JSON for programs: sides, what was compared, lanes, differences in order, and the first one in words. */
 export function jsonReport(comparison: Comparison): string {
@@ -25,8 +35,9 @@ export function jsonReport(comparison: Comparison): string {
     lane: lane.lane,
     queue: lane.queue,
     time: mayBeTime(comparison, { lane, hunk }),
-    a: steps(lane.a, hunk.a0, hunk.a1),
-    b: steps(lane.b, hunk.b0, hunk.b1),
+    count: { a: hunk.a1 - hunk.a0, b: hunk.b1 - hunk.b0 },
+    a: steps(lane.a, hunk.a0, Math.min(hunk.a1, hunk.a0 + MAX_STEPS)),
+    b: steps(lane.b, hunk.b0, Math.min(hunk.b1, hunk.b0 + MAX_STEPS)),
   });
   const first = firstDifference(comparison);
   return JSON.stringify(
@@ -44,7 +55,7 @@ export function jsonReport(comparison: Comparison): string {
         b: b.length,
         differences: hunks.length,
       })),
-      differences: differencesOf(comparison).map(difference),
+      differences: differencesOf(comparison).slice(0, MAX_DIFFERENCES).map(difference),
       first: first === undefined ? undefined : { ...difference(first), ...explain(comparison, first) },
     },
     null,
