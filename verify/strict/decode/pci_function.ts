@@ -82,6 +82,11 @@ export class PciFunctionState implements FunctionModel {
     const high = (low & 6) === 4 && bar < LAST_BAR ? this.u32(PciCfg.BAR0 + 4 * bar + 4) : 0;
     return high * 2 ** 32 + ((low & ~15) >>> 0);
   }
+  /** Whether a register is the second half of a 64-bit BAR. */
+  private isUpperHalf(bar: number): boolean {
+    const type = bar === 0 ? 0 : this.config[PciCfg.BAR0 + 4 * (bar - 1)] & 7;
+    return type === 4 && !this.isUpperHalf(bar - 1);
+  }
   /** Bytes that a BAR covers, by the bits of it that can be written; 0: not implemented. */
   barSize(bar: number): number {
     const at = PciCfg.BAR0 + 4 * bar;
@@ -89,7 +94,7 @@ export class PciFunctionState implements FunctionModel {
       (this.mask[at + i] | this.mask[at + i + 1] << 8 | this.mask[at + i + 2] << 16 |
         this.mask[at + i + 3] << 24) >>> 0;
     const low = bits(0);
-    return low === 0 ? 0 : 2 ** 32 - low;
+    return low === 0 || this.isUpperHalf(bar) ? 0 : 2 ** 32 - low;
   }
 
   private capabilities(): number[] {

@@ -1,11 +1,12 @@
 import { IsrBits } from "../../../../spec/virtio/status.ts";
 import { PciCfg, PciCommand } from "../../../../spec/pci.ts";
 import { MmioReg as R } from "../../../../spec/virtio/mmio.ts";
-import { BOTH_REASONS } from "../../../../verify/strict/rules/basic/config_change.ts";
+import { BOTH_REASONS, QUEUES_LOOKED_AT } from "../../../../verify/strict/rules/basic/config_change.ts";
 import {
   MMIO_LINE_ACKNOWLEDGED,
   PCI_LINE_ACKNOWLEDGED,
   PCI_LINE_LEVEL,
+  PCI_LINE_LOW,
 } from "../../../../verify/strict/rules/basic/lines.ts";
 import { INTERRUPT_PATH } from "../../../../verify/strict/rules/basic/lost_interrupt.ts";
 import type { RngStudent } from "../../../drivers-gone-wrong/student/mod.ts";
@@ -66,6 +67,52 @@ export const INTERRUPT_CASES: readonly Case[] = [
     },
     found: "line 21 was asserted, which is set up as edge triggered, active high",
     expected: "level triggered, active low",
+  },
+  {
+    rule: PCI_LINE_LOW,
+    what: "INTx active high",
+    on: LINE,
+    steps: (b) => {
+      const { interrupts } = b.student.ground;
+      const install = interrupts.installLine.bind(interrupts);
+      interrupts.installLine = (line, _mode, name, handler) =>
+        install(line, { trigger: "level", polarity: "high" }, name, handler);
+      run(b);
+    },
+    found: "line 21 was asserted, which is set up as level triggered, active high",
+    expected: "active low",
+  },
+  {
+    rule: QUEUES_LOOKED_AT,
+    what: "the interrupt status is read twice, and the first value lost",
+    on: [...LINE, ...MMIO],
+    steps: (b) => {
+      b.upTo("live");
+      isrSays(b, IsrBits.QUEUE);
+      isrSays(b, 0);
+      idle(b);
+    },
+    found: "the interrupt status was 0x1, and no used ring was looked at before the CPU waited again",
+    expected: "the used rings of the device's queues looked at",
+  },
+  {
+    rule: INTERRUPT_PATH,
+    what: "a handler on another line, and a timer that wakes the CPU",
+    on: LINE,
+    steps: (b) => {
+      b.student.openInterrupts = () => {
+        const { interrupts } = b.pci;
+        interrupts.line = ((original) => () => original() + 1)(interrupts.line.bind(interrupts));
+        b.transport.openInterrupts(1, () => {});
+      };
+      b.upTo("live");
+      (b.student as RngStudent).rings[0].submit((b.student as RngStudent).makePieces([8]));
+      const { platform } = b.world;
+      while (platform.now() < 1e6) platform.relax();
+      idle(b);
+    },
+    found: "the CPU waits for an interrupt of queue 0 that cannot come: line 21 is asserted, " +
+      "and nobody has opened it in the IOAPIC",
   },
   {
     rule: PCI_LINE_ACKNOWLEDGED,

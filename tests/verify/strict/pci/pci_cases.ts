@@ -1,6 +1,7 @@
 import { CommonCfg as C, VirtioPciCap as Cap } from "../../../../spec/virtio/pci.ts";
 import { Msix, PciCapId, PciCfg, PciCommand } from "../../../../spec/pci.ts";
 import { F } from "../../../../spec/virtio/features.ts";
+import { BAR_ADDRESS } from "../../../../verify/strict/rules/pci/bar_address.ts";
 import { CAPABILITY_WRITTEN, CONFIG_WINDOW } from "../../../../verify/strict/rules/pci/capabilities.ts";
 import {
   BAR_WHILE_DECODING,
@@ -10,6 +11,7 @@ import {
 import {
   MSIX_ENTRY_FILLED,
   MSIX_ISR_READ,
+  MSIX_MESSAGE,
   MSIX_READ_BACK,
   MSIX_UNMASKED,
   MSIX_VECTOR_RANGE,
@@ -51,6 +53,43 @@ export const PCI_CASES: readonly Case[] = ([
       b.upTo("discover").pci.fn.write(PciCfg.BAR0, 4, 0xd000);
     },
     found: "BAR0 of 00:01.0 (virtio-rng-pci.0) was written with 0xd000 while COMMAND is 0x407",
+  },
+  {
+    rule: BAR_ADDRESS,
+    what: "a BAR is left with all ones after sizing",
+    steps: (b) => {
+      const { fn } = b.upTo("discover").pci;
+      fn.write(PciCfg.COMMAND, 2, 0);
+      fn.write(PciCfg.BAR0 + 4, 4, 0xffff_ffff);
+      fn.write(PciCfg.COMMAND, 2, PciCommand.MEMORY);
+    },
+    found:
+      "COMMAND of 00:01.0 (virtio-rng-pci.0) was written with 0x2 while BAR1, at 0xfffff000, holds all ones, " +
+      "as a write for sizing leaves it",
+    expected: "an address of its own in each BAR of memory before bit 1 of COMMAND is set",
+  },
+  {
+    rule: BAR_ADDRESS,
+    what: "the upper half of a BAR is left with all ones",
+    steps: (b) => {
+      const { fn } = b.upTo("discover").pci;
+      fn.write(PciCfg.COMMAND, 2, 0);
+      fn.write(PciCfg.BAR0 + 20, 4, 0xffff_ffff);
+      fn.write(PciCfg.COMMAND, 2, PciCommand.MEMORY);
+    },
+    found: "COMMAND of 00:01.0 (virtio-rng-pci.0) was written with 0x2 while BAR4, at 0xffffffffe0004000, " +
+      "holds all ones, as a write for sizing leaves it",
+  },
+  {
+    rule: BAR_ADDRESS,
+    what: "a BAR gets an address in RAM",
+    steps: (b) => {
+      const { fn } = b.upTo("discover").pci;
+      fn.write(PciCfg.COMMAND, 2, 0);
+      fn.write(PciCfg.BAR0 + 4, 4, 0x10_0000);
+      fn.write(PciCfg.COMMAND, 2, PciCommand.MEMORY);
+    },
+    found: "COMMAND of 00:01.0 (virtio-rng-pci.0) was written with 0x2 while BAR1, at 0x100000, is in RAM",
   },
   {
     rule: BUS_MASTER,
@@ -299,6 +338,28 @@ export const PCI_CASES: readonly Case[] = ([
       b.student.driverOk();
     },
     found: "configuration changes has vector 0, and MSI-X is not enabled",
+  },
+  {
+    rule: MSIX_MESSAGE,
+    what: "the message goes to memory",
+    steps: (b) => {
+      const { platform } = b.student.ground;
+      platform.msiMessage = (vector) => ({ address: 0x1000, data: vector });
+      b.upTo("live");
+    },
+    found: "MSI-X entry 0 of configuration changes sends 0x40 to 0x1000",
+    expected: "an address from 0xfee00000 to 0xfeefffff",
+  },
+  {
+    rule: MSIX_MESSAGE,
+    what: "the data is the entry's number",
+    steps: (b) => {
+      const { platform } = b.student.ground;
+      platform.msiMessage = () => ({ address: 0xfee0_0000, data: 1 });
+      b.upTo("live");
+    },
+    found: "MSI-X entry 0 of configuration changes sends 0x1 to 0xfee00000",
+    expected: "a vector of 16 at least",
   },
   {
     rule: MSIX_UNMASKED,

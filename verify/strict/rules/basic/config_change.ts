@@ -1,7 +1,7 @@
 import { IsrBits } from "../../../../spec/virtio/status.ts";
 import type { DeviceModel } from "../../model/device.ts";
 import type { Rule } from "../../rule.ts";
-import { overPci } from "./_clauses.ts";
+import { MMIO_INTERRUPT, overMmio, overPci } from "./_clauses.ts";
 import { hex, purposeOf } from "./_registers.ts";
 import { PerDevice } from "./_state.ts";
 
@@ -63,6 +63,48 @@ export const BOTH_REASONS: Rule = {
         if (part !== undefined && part.area !== "driver") state.of(part.queue.device).queues = true;
       },
       idle: () => scene.machine.devices.forEach(settle),
+    };
+  },
+};
+
+/** The status says that there is something; the rings say what. */
+export const QUEUES_LOOKED_AT: Rule = {
+  id: "interrupt-queues-looked-at",
+  clauses: overMmio(MMIO_INTERRUPT, 2),
+  level: "warning",
+  section: "virtio 1.4, 4.2.3.4.2, 4.1.5.3",
+  title: "After an interrupt for used buffers the driver looks at its queues before it waits again",
+  hint:
+    "Reading the ISR status, or acknowledging, takes the event away: keep what was read, and read it once.",
+  watch(scene) {
+    const state = new PerDevice(() => ({ isr: 0, open: false, place: scene.machine.place() }));
+    return {
+      access(a) {
+        if (a.write || purposeOf(a) !== "interruptStatus" || a.device.msixEnabled || a.device.legacy) return;
+        if ((a.value & IsrBits.QUEUE) === 0 || !a.device.live) return;
+        Object.assign(state.of(a.device), { isr: a.value, open: true, place: scene.machine.place() });
+      },
+      read({ part }) {
+        if (part !== undefined && part.area !== "driver") state.of(part.queue.device).open = false;
+      },
+      idle() {
+        for (const device of scene.machine.devices) {
+          const s = state.of(device);
+          if (!s.open) continue;
+          s.open = false;
+          if (!device.live) continue;
+          scene.report({
+            device,
+            found: `the interrupt status was ${
+              hex(s.isr)
+            }, and no used ring was looked at before the CPU waited again`,
+            expected: "the used rings of the device's queues looked at",
+            evidence: [{ what: "interrupt status", value: hex(s.isr) }],
+            place: s.place,
+          });
+        }
+      },
+      reset: (device) => state.clear(device),
     };
   },
 };

@@ -67,6 +67,40 @@ export const PCI_LINE_LEVEL: Rule = {
   },
 };
 
+/** The sense of INTx. */
+export const PCI_LINE_LOW: Rule = {
+  id: "pci-line-low",
+  clauses: [],
+  level: "note",
+  section: "PCI 3.0, 2.2.6",
+  title: "The line of a PCI function is active low on the bus",
+  hint:
+    "QEMU's IOAPIC does not look at the polarity, and its ACPI tables say high; where the bus is wired as PCI has it, " +
+    "active high means no interrupt, or one without end.",
+  watch(scene) {
+    const apics = new IoApics();
+    return {
+      foreign: (a) => apics.foreign(a, () => scene.machine.place()),
+      line(own, line, level, source) {
+        const setting = apics.line(line);
+        if (!level || setting === undefined || setting.masked || !setting.level || setting.activeLow) return;
+        const [device] = source === undefined ? suspects(scene.machine, line, own, true) : [];
+        if (device === undefined) return;
+        scene.report({
+          device,
+          found: `line ${line} was asserted, which is set up as level triggered, active high`,
+          expected: "active low",
+          evidence: [{
+            what: `IOAPIC entry of line ${line}`,
+            value: `vector ${setting.vector}, level, high`,
+          }],
+          place: setting.place,
+        });
+      },
+    };
+  },
+};
+
 /** A line that is up, and who on it was asked since. */
 interface Raised {
   own: DeviceModel | undefined;

@@ -3,6 +3,7 @@ import { F } from "../../../../spec/virtio/features.ts";
 import { EventSuppr, RingEventFlags } from "../../../../spec/virtio/packed.ts";
 import { NO_VECTOR } from "../../../../spec/virtio/pci.ts";
 import { AVAIL_F_NO_INTERRUPT, needEvent } from "../../../../spec/virtio/split.ts";
+import type { DeviceModel } from "../../model/device.ts";
 import type { MachineModel } from "../../model/machine.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
@@ -23,6 +24,18 @@ function asked(machine: MachineModel, queue: QueueModel, unread: number): boolea
   return needEvent(machine.u16(ring.addressOf("usedEvent")), used, (used - unread) & 0xffff);
 }
 
+/** An asserted line of the device that nobody has opened; undefined if there is none. */
+function closedLine(waiting: Waiting, device: DeviceModel): string | undefined {
+  for (const [line, { device: own }] of waiting.lines) {
+    // A line of PCI is nobody's own. One that was open once was masked by a kernel that could not quieten it.
+    if (own !== undefined ? own !== device : device.transport !== "pci" || device.msixEnabled) continue;
+    if (!waiting.apics.line(line)?.everOpen) {
+      return `line ${line} is asserted, and nobody has opened it in the IOAPIC`;
+    }
+  }
+  return undefined;
+}
+
 /** Why the interrupt of a queue cannot reach the CPU; undefined if nothing is seen. */
 function closedPath(waiting: Waiting, queue: QueueModel): string | undefined {
   const { device } = queue;
@@ -37,14 +50,7 @@ function closedPath(waiting: Waiting, queue: QueueModel): string | undefined {
   if (config !== undefined && (commandOf(config) & PciCommand.INTX_DISABLE) !== 0) {
     return "MSI-X is off, and INTx is disabled in COMMAND";
   }
-  for (const [line, { device: own }] of waiting.lines) {
-    // A line of PCI is nobody's own. One that was open once was masked by a kernel that could not quieten it.
-    if (own !== undefined ? own !== device : device.transport !== "pci") continue;
-    if (!waiting.apics.line(line)?.everOpen) {
-      return `line ${line} is asserted, and nobody has opened it in the IOAPIC`;
-    }
-  }
-  return undefined;
+  return closedLine(waiting, device);
 }
 
 /** Used buffers of which nobody hears. */
@@ -58,26 +64,32 @@ export const INTERRUPT_PATH: Rule = {
     "Follow the interrupt: is MSI-X or INTx on, has the queue a vector, is the entry or the IOAPIC's line unmasked?",
   watch(scene) {
     const waiting = new Waiting(scene);
-    return waiting.watcher({
-      end(how) {
-        if (how !== "stuck") return;
-        for (const device of scene.machine.devices) {
-          if (!device.live || device.legacy) continue;
-          for (const queue of device.queues.values()) {
-            if (!queue.enabled || queue.ring === undefined) continue;
-            const unread = waiting.taken.count(queue);
-            if (unread <= 0 || !asked(scene.machine, queue, unread)) continue;
-            const why = closedPath(waiting, queue);
-            if (why === undefined) continue;
-            scene.report({
-              device,
-              queue,
-              found: `the CPU waits for an interrupt of queue ${queue.index} that cannot come: ${why}`,
-              expected: "a way from the queue to the CPU",
-              evidence: [{ what: "used buffers that the driver has not looked at", value: `${unread}` }],
-            });
-          }
+    const look = (closed: (queue: QueueModel) => string | undefined) => {
+      for (const device of scene.machine.devices) {
+        if (!device.live || device.legacy) continue;
+        for (const queue of device.queues.values()) {
+          if (!queue.enabled || queue.ring === undefined) continue;
+          const unread = waiting.taken.count(queue);
+          if (unread <= 0 || !asked(scene.machine, queue, unread)) continue;
+          const why = closed(queue);
+          if (why === undefined) continue;
+          scene.report({
+            device,
+            queue,
+            found: `the CPU waits for an interrupt of queue ${queue.index} that cannot come: ${why}`,
+            expected: "a way from the queue to the CPU",
+            evidence: [{ what: "used buffers that the driver has not looked at", value: `${unread}` }],
+          });
         }
+      }
+    };
+    return waiting.watcher({
+      // A queue without a vector may be looked at by and by; a line that is asserted was meant for somebody.
+      idle() {
+        if (waiting.lines.size > 0) look((queue) => closedLine(waiting, queue.device));
+      },
+      end(how) {
+        if (how === "stuck") look((queue) => closedPath(waiting, queue));
       },
     });
   },

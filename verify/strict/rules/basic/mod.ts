@@ -1,6 +1,6 @@
 /** Rules of chapters 2, 3 and 6: status, features, configuration, queues; those of both transports. */
 import type { Rule } from "../../rule.ts";
-import { BOTH_REASONS } from "./config_change.ts";
+import { BOTH_REASONS, QUEUES_LOOKED_AT } from "./config_change.ts";
 import { CONFIG_FIELD_OFFERED, CONFIG_WIDTH } from "./config_fields.ts";
 import { CONFIG_GENERATION } from "./config_generation.ts";
 import { CONFIG_WRITE_AFTER_FEATURES, NOTIFY_AFTER_DRIVER_OK } from "./early.ts";
@@ -15,7 +15,7 @@ import {
   QUEUE_AFTER_FEATURES,
   QUEUE_BEFORE_DRIVER_OK,
 } from "./features_steps.ts";
-import { MMIO_LINE_ACKNOWLEDGED, PCI_LINE_ACKNOWLEDGED, PCI_LINE_LEVEL } from "./lines.ts";
+import { MMIO_LINE_ACKNOWLEDGED, PCI_LINE_ACKNOWLEDGED, PCI_LINE_LEVEL, PCI_LINE_LOW } from "./lines.ts";
 import { INTERRUPT_PATH } from "./lost_interrupt.ts";
 import { NOTIFY_ENABLED_QUEUE } from "./notify.ts";
 import { QUEUE_ALIGNMENT, QUEUE_AREA_ALLOCATED, QUEUE_IN_MEMORY, QUEUE_OVERLAP } from "./queue_areas.ts";
@@ -78,7 +78,9 @@ export const BASIC_RULES: readonly Rule[] = [
   QUEUE_RESET_FEATURE,
   QUEUE_RESET_AWAITED,
   BOTH_REASONS,
+  QUEUES_LOOKED_AT,
   PCI_LINE_LEVEL,
+  PCI_LINE_LOW,
   PCI_LINE_ACKNOWLEDGED,
   MMIO_LINE_ACKNOWLEDGED,
   INTERRUPT_PATH,

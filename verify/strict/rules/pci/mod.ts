@@ -1,11 +1,13 @@
 /** Rules of virtio over PCI (virtio 1.4, 4.1). */
 import type { Rule } from "../../rule.ts";
+import { BAR_ADDRESS } from "./bar_address.ts";
 import { CAPABILITY_WRITTEN, CONFIG_WINDOW } from "./capabilities.ts";
 import { FIRST_STRUCTURE, GIVEN_UP } from "./choice.ts";
 import { BAR_WHILE_DECODING, BUS_MASTER, MEMORY_DECODING } from "./config_space.ts";
 import {
   MSIX_ENTRY_FILLED,
   MSIX_ISR_READ,
+  MSIX_MESSAGE,
   MSIX_READ_BACK,
   MSIX_UNMASKED,
   MSIX_VECTOR_RANGE,
@@ -17,6 +19,7 @@ import { PCI_ACCESS_WIDTH, PCI_READ_ONLY } from "./registers.ts";
 /** All of them. */
 export const PCI_RULES: readonly Rule[] = [
   BAR_WHILE_DECODING,
+  BAR_ADDRESS,
   BUS_MASTER,
   MEMORY_DECODING,
   CAPABILITY_WRITTEN,
@@ -31,6 +34,7 @@ export const PCI_RULES: readonly Rule[] = [
   MSIX_VECTOR_RANGE,
   MSIX_READ_BACK,
   MSIX_ENTRY_FILLED,
+  MSIX_MESSAGE,
   MSIX_UNMASKED,
   MSIX_ISR_READ,
 ];

@@ -136,6 +136,49 @@ export const MSIX_ENTRY_FILLED: Rule = {
   },
 };
 
+/** Where the local APICs hear messages (Intel SDM 3A, 10.11.1). */
+const MESSAGES = { start: 0xfee0_0000, end: 0xfef0_0000 };
+/** The vectors below are the CPU's own. */
+const FIRST_VECTOR = 16;
+
+/** A message must arrive. */
+export const MSIX_MESSAGE: Rule = {
+  id: "msix-message",
+  clauses: [],
+  level: "violation",
+  section: "PCI 3.0, 6.8.2",
+  title:
+    "The message of an MSI-X entry that is in use goes to the interrupt controller, with a vector that it takes",
+  hint: "On x86 the address is 0xfee00000 (and the CPU's id), the data is the CPU's vector, 16 at least.",
+  watch(scene) {
+    const tables = new MsixTables();
+    return {
+      access: (a) => tables.access(a),
+      driverOk(device) {
+        // Where a real QEMU has no CPU messages are fetched from memory.
+        if (scene.machine.platform === "qemu" || !device.msixEnabled) return;
+        for (const [owner, vector] of vectorsOf(device)) {
+          const { address, data } = tables.entry(device, vector);
+          if (address === undefined || data === undefined) continue;
+          const arrives = address >= MESSAGES.start && address < MESSAGES.end;
+          if (arrives && (data & 0xff) >= FIRST_VECTOR) continue;
+          scene.report({
+            device,
+            queue: owner === CONFIG ? undefined : device.queues.get(owner),
+            found: `MSI-X entry ${vector} of ${ownerName(owner)} sends ${hex(data)} to ${hex(address)}`,
+            expected: arrives ? "a vector of 16 at least" : "an address from 0xfee00000 to 0xfeefffff",
+            evidence: [{
+              what: `MSI-X entry ${vector}`,
+              value: `address ${hex(address)}, data ${hex(data)}`,
+            }],
+          });
+          return;
+        }
+      },
+    };
+  },
+};
+
 /** A masked entry stays silent. */
 export const MSIX_UNMASKED: Rule = {
   id: "msix-unmasked",
