@@ -65,7 +65,7 @@ export const PCI: readonly Setting["machine"][] = ["q35"];
 export const MMIO: readonly Setting["machine"][] = ["microvm"];
 
 /** The settings that a mistake is tried in. */
-export function settingsOf({ on }: Mistake): Setting[] {
+export function settingsOf({ on }: Pick<Mistake, "on">): Setting[] {
   const { devices = ["rng"], machines = ["q35", "microvm"], rings = ["split", "packed"] } = on;
   const { eventIdx = false, indirect = false, restless = false, props, wants } = on;
   return devices.flatMap((device) =>

@@ -160,4 +160,13 @@ export const FEATURES: readonly Mistake[] = [
       }),
     expect: { rule: "order-platform-barriers" },
   },
+  {
+    id: "features-sr-iov",
+    what: "SR_IOV is taken of a function that has no such capability",
+    on: { machines: PCI },
+    plant: ({ student }) =>
+      after(student, "negotiate", () => student.writeAccepted(student.accepted | F.SR_IOV)),
+    expect: { rule: "sr-iov-capability", found: /accepted SR_IOV/ },
+    also: ["features-offered"],
+  },
 ];

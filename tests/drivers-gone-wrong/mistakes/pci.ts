@@ -188,4 +188,16 @@ export const PCI_MISTAKES: readonly Mistake[] = [
       }),
     expect: { rule: "pci-config-window", found: /bar 4, offset 0x16, length 4/ },
   },
+  {
+    id: "pci-bars-left-as-sized",
+    what: "BARs keep the ones that were written to size them, and the function decodes them",
+    on: { machines: PCI },
+    plant: ({ pciFunction }) =>
+      pciFunction((fn) => {
+        const { write } = fn;
+        before(fn, "placeBar", () => fn.write = forgotten);
+        after(fn, "placeBar", () => fn.write = write);
+      }),
+    expect: { rule: "pci-bar-address" },
+  },
 ];
