@@ -1,5 +1,12 @@
 import type { PackedRing, Place } from "../lib/views/packed_ring.ts";
 
+/** What a slot may hold, for the legend. */
+const HOLDS = [
+  ["available", "available: the device's"],
+  ["used", "used"],
+  ["rest", "rest of a used chain"],
+  ["empty", "never written"],
+] as const;
 const OUTER = 100, INNER = 78, THIN = 88;
 
 /** A packed ring as a circle, slot 0 at the top, clockwise; what the device has is broader. */
@@ -37,8 +44,11 @@ export function RingCircle(props: { ring: PackedRing }) {
         <text class="device small" y="25">wrap counter {device.wrap}</text>
       </svg>
       <figcaption>
-        <span class="slot available" /> available: the device's <span class="slot used" /> used{" "}
-        <span class="slot rest" /> rest of a used chain <span class="slot empty" /> never written
+        {HOLDS.map(([kind, words]) => (
+          <span key={kind} class="held">
+            <span class={`slot ${kind}`} /> {words}
+          </span>
+        ))}
       </figcaption>
     </figure>
   );

@@ -1,12 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { chosenRing, QueuePicker } from "../components/choice.tsx";
+import { QueuePicker, useRing } from "../components/choice.tsx";
 import { RingCircle } from "../components/RingCircle.tsx";
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { hex, times } from "../lib/views/numbers.ts";
 import { type PackedDescriptor, type PackedRing as Seen, packedRing } from "../lib/views/packed_ring.ts";
-import { descriptorFlags, rings } from "../lib/views/rings.ts";
+import { descriptorFlags } from "../lib/views/rings.ts";
 import { usedChain } from "../lib/views/used_chain.ts";
 
 const FEW = 32;
@@ -19,8 +19,7 @@ export default function PackedRing() {
   const { state, read } = session.moment.value;
   const all = useSignal(false);
   const answer = useSignal({ at: -1, slot: -1, length: 1 });
-  const queues = rings(state);
-  const ring = chosenRing(queues, "packed");
+  const { all: queues, ring } = useRing("packed");
   const seen = ring && packedRing(
     ring,
     read,

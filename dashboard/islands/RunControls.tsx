@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { session } from "../lib/app.ts";
 import { type Step, STEP_NAMES } from "../lib/protocol.ts";
+import { eventLine } from "../lib/views/events.ts";
 
 const SPEEDS = [5, 20, 50, 200, 1000, 5000] as const;
 
@@ -10,6 +11,8 @@ export default function RunControls() {
   const step = useSignal<Step>("ring");
   const { progress, position, live, playing, speed, hit } = session;
   const { length, t, machine, exitCode, failure } = progress.value;
+  const { event, state } = session.moment.value;
+  const line = event && eventLine(event);
   const toggle = () => playing.value ? session.pause() : session.play();
   const none = useSignal("");
   const go = async (direction: 1 | -1) => {
@@ -78,12 +81,19 @@ export default function RunControls() {
           {hit.value !== undefined && <strong>breakpoint at event {hit.value}.</strong>}
         </span>
       </div>
+      <p class="event" title={line?.text}>
+        {line !== undefined && (
+          <>
+            <span class={`who ${line.actor}`}>{line.actor}</span> {line.what}: {line.text}
+          </>
+        )}
+      </p>
       <p class="where">
         {position.value < 0 ? "before the first event" : "after event"}{" "}
-        <output id="position">{position.value < 0 ? "" : position.value}</output> of{" "}
-        <output id="event-count">{length}</output>,{" "}
+        <span id="position">{position.value < 0 ? "" : position.value}</span> of{" "}
+        <span id="event-count">{length}</span>,{" "}
         <span class="time">
-          {(session.moment.value.state.t / 1e6).toFixed(4)} of {(t / 1e6).toFixed(4)} ms
+          {(state.t / 1e6).toFixed(4)} of {(t / 1e6).toFixed(4)} ms
         </span>, machine <span id="machine-status">{machine}</span>
         {ended}
         {failure !== undefined && <strong class="wrong">{failure}</strong>}

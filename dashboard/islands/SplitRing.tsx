@@ -1,9 +1,9 @@
 import { useSignal } from "@preact/signals";
-import { chosenRing, QueuePicker } from "../components/choice.tsx";
+import { QueuePicker, useRing } from "../components/choice.tsx";
 import { Nothing, Scroll, View, Who } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { hex, times } from "../lib/views/numbers.ts";
-import { descriptorFlags, rings } from "../lib/views/rings.ts";
+import { descriptorFlags } from "../lib/views/rings.ts";
 import {
   type Chain,
   type RingEntry,
@@ -23,10 +23,9 @@ const EXPLAIN =
 
 /** The split ring: descriptor table with its chains, available and used ring. */
 export default function SplitRing() {
-  const { state, read } = session.moment.value;
+  const { read } = session.moment.value;
   const all = useSignal(false);
-  const queues = rings(state);
-  const ring = chosenRing(queues, "split");
+  const { all: queues, ring } = useRing("split");
   const seen = ring && splitRing(ring, read);
   return (
     <View id="split" title="Split ring" explain={EXPLAIN}>
@@ -140,7 +139,7 @@ function RingTable(
               {by === "device" && <td>{e.turn === 0 ? "" : e.len}</td>}
               <td>
                 {e.slot === next && <span class="here">next</span>}{" "}
-                {e.open ? "with device" : e.turn === 1 ? "newest" : unwritten(e, next)}
+                {e.open ? "with device" : e.turn === 1 ? "newest" : unused(e, next)}
               </td>
             </tr>
           ))}
@@ -151,7 +150,7 @@ function RingTable(
 }
 
 /** The next slot says no more, so that the column stays narrow. */
-const unwritten = (e: RingEntry, next: number) => e.turn === 0 && e.slot !== next ? "never written" : "";
+const unused = (e: RingEntry, next: number) => e.turn === 0 && e.slot !== next ? "unused" : "";
 
 function Descriptors(
   props: { at: number; rows: readonly SplitDescriptor[]; chains: readonly Chain[]; size: number },

@@ -1,4 +1,4 @@
-import { type MachineState, PAGE_SIZE } from "./protocol.ts";
+import { type MachineState, PAGE_SIZE, type TraceEvent } from "./protocol.ts";
 
 /** Reads guest memory at one moment: the bytes, or undefined while they are on their way (the view is drawn again then). */
 export type Read = (address: number, length: number) => Uint8Array | undefined;
@@ -11,6 +11,8 @@ export interface Moment {
   readonly written: readonly number[];
   /** The end of the output of each chardev up to then. */
   readonly console: Readonly<Record<string, Uint8Array>>;
+  /** What happened last; undefined before the first event, or where that was dropped. */
+  readonly event?: TraceEvent;
 }
 
 /** An empty machine: what is drawn before there is one. */

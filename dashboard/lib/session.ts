@@ -283,11 +283,15 @@ export class Session {
         const run = this.run.value, at = this.position.value;
         const wanted = this.pages.wanted();
         if (this.progress.value.length === 0) return;
-        const answer = await this.call("state", { at, pages: wanted, console: CONSOLE_BYTES });
+        const [answer, last] = await Promise.all([
+          this.call("state", { at, pages: wanted, console: CONSOLE_BYTES }),
+          this.events(at, 1),
+        ]);
         if (answer === undefined || run !== this.run.value) continue;
         const { state, written, console } = answer;
+        const event = last.find((row) => row.at === at)?.event;
         const read = this.pages.reader(new Map(answer.pages), new Set(wanted), new Set(written));
-        this.moment.value = { state, written, console, read };
+        this.moment.value = { state, written, console, read, event };
       } while (this.again);
     } finally {
       this.asking = false;

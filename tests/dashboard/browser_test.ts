@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import type { Page } from "playwright-core";
 import { DEMO_SETUP, writeHash } from "../../dashboard/lib/link.ts";
 import type { Session } from "../../dashboard/lib/session.ts";
-import { rings, splitRing } from "../../dashboard/lib/views/mod.ts";
+import { eventLine, rings, splitRing, touches } from "../../dashboard/lib/views/mod.ts";
 import {
   browserTest,
   builtPage,
@@ -118,6 +118,7 @@ browserTest("browser: steps, dragging and going back show the state that was rec
     await idlePage(page);
     const { length } = session.progress.value;
     await eventually("all events", () => numberIn(page, "#event-count"), (n) => n === length);
+    await page.selectOption(".picker select", { index: 0 });
     await equals(page, await recorded(session, length - 1), "the end");
     await page.selectOption("#step-kind", "ring");
     const places: number[] = [];
@@ -133,6 +134,15 @@ browserTest("browser: steps, dragging and going back show the state that was rec
     await page.click("#step");
     await isAt(page, places[4]);
     await equals(page, await recorded(session, places[4]), "and one forward");
+    // What happened is said, and the queue that it happened to can be followed.
+    const [{ event }] = await session.events(places[4], 1);
+    const { what, text } = eventLine(event);
+    await sees(page, ".run .event", `${what}: ${text}`);
+    const used = rings(session.moment.value.state).find((r) => touches(event, r))!;
+    await page.check("#follow");
+    await eventually("the queue", () => page.inputValue(".picker select"), (key) => key === used.key);
+    await page.selectOption(".picker select", { index: 0 });
+    assertEquals(await page.isChecked("#follow"), false);
     const { at } = (await session.call("next", { filters: [{ kinds: ["notify"] }], from: 0, direction: 1 }))!;
     await page.locator("#time-line").evaluate((e, value) => {
       (e as HTMLInputElement).value = String(value);

@@ -2,7 +2,7 @@ import { DESC_SIZE, DescF } from "../../../spec/virtio/split.ts";
 import { F, featuresFromWords } from "../../../spec/virtio/features.ts";
 import { VirtioId } from "../../../spec/virtio/ids.ts";
 import type { Read } from "../moment.ts";
-import type { MachineState, QueueState, VirtioState } from "../protocol.ts";
+import type { MachineState, QueueState, TraceEvent, VirtioState } from "../protocol.ts";
 import { u16, u32, u64 } from "./numbers.ts";
 
 /** Bytes of a table of descriptors that are looked at. */
@@ -40,6 +40,19 @@ export function rings(state: MachineState): Ring[] {
       };
     });
   });
+}
+
+/** Whether an event is about a ring: a write to one of its areas, or a notification. */
+export function touches(event: TraceEvent, { kind, device, queue }: Ring): boolean {
+  if (event.ev === "notify") {
+    return (event.dev === device.name || event.dev === device.device) && event.queue === queue.index;
+  }
+  if (event.ev !== "mem_write") return false;
+  const { size } = queue;
+  // virtio 1.4, 2.7 and 2.8: sizes of the areas; the packed ring's others are its event suppression structures.
+  const [driver, back] = kind === "split" ? [6 + 2 * size, 6 + 8 * size] : [4, 4];
+  const areas = [[queue.desc, DESC_SIZE * size], [queue.driver, driver], [queue.device, back]];
+  return areas.some(([from, length]) => event.addr >= from && event.addr < from + length);
 }
 
 /** What a queue is for: `receive`; empty if that is not known. */
