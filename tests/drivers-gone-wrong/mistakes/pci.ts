@@ -13,6 +13,7 @@ export const PCI_MISTAKES: readonly Mistake[] = [
         fn.stopDecoding = (command) => fn.write(PciCfg.COMMAND, 2, command | PciCommand.MEMORY);
       }),
     expect: { rule: "pci-bar-while-decoding", found: /BAR1 .* 0xffffffff while COMMAND is 0x2/ },
+    also: ["pci-bar-address"],
   },
   {
     id: "pci-no-bus-master",
