@@ -3,6 +3,7 @@ import type { Rule } from "../rule.ts";
 import { BASIC_RULES } from "./basic/mod.ts";
 import { PCI_RULES } from "./pci/mod.ts";
 import { MMIO_RULES } from "./mmio/mod.ts";
+import { BUFFER_RULES } from "./buffers/mod.ts";
 import { CONSOLE_RULES } from "./console/mod.ts";
 import { NET_RULES } from "./net/mod.ts";
 import { RNG_RULES } from "./rng/mod.ts";
@@ -16,6 +17,7 @@ export const RULES: readonly Rule[] = [
   ...BASIC_RULES,
   ...PCI_RULES,
   ...MMIO_RULES,
+  ...BUFFER_RULES,
   ...NET_RULES,
   ...CONSOLE_RULES,
   ...RNG_RULES,

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { F } from "../../../../spec/virtio/features.ts";
+import { BUFFER_RULES } from "../../../../verify/strict/rules/buffers/mod.ts";
 import { RNG_RULES } from "../../../../verify/strict/rules/rng/mod.ts";
 import { Hands } from "../../../drivers-gone-wrong/mistake.ts";
 import type { Setting } from "../../../drivers-gone-wrong/setting.ts";
@@ -14,7 +15,7 @@ function request(
   read: (device: HandDevice, buffer: number) => void,
   readLength = true,
 ) {
-  const device = new HandDevice(id, F.VERSION_1, [0, 1], RNG_RULES);
+  const device = new HandDevice(id, F.VERSION_1, [0, 1], [...BUFFER_RULES, ...RNG_RULES]);
   const [buffer] = device.publish(0, 32);
   device.device(buffer, new Uint8Array(written).fill(7));
   device.use(0, written, readLength);

@@ -3,6 +3,7 @@ import { MmioReg } from "../../../../spec/virtio/mmio.ts";
 import { DescF } from "../../../../spec/virtio/split.ts";
 import { VIRTIO_MMIO_BASE } from "../../../../spec/virtio/mmio.ts";
 import { LiveMemory, type Report, type Rule, Strict } from "../../../../verify/strict/mod.ts";
+import { BUFFER_RULES } from "../../../../verify/strict/rules/buffers/mod.ts";
 import { CONSOLE_RULES } from "../../../../verify/strict/rules/console/mod.ts";
 import { NET_RULES } from "../../../../verify/strict/rules/net/mod.ts";
 import { RNG_RULES } from "../../../../verify/strict/rules/rng/mod.ts";
@@ -11,7 +12,7 @@ import { BARRIER_NAMES } from "../../../../arch/device_memory.ts";
 const SIZE = 16, RAM = 4 << 20;
 
 /** The rules of devices' own chapters. */
-const DEVICE_RULES = [...NET_RULES, ...CONSOLE_RULES, ...RNG_RULES];
+const DEVICE_RULES = [...BUFFER_RULES, ...NET_RULES, ...CONSOLE_RULES, ...RNG_RULES];
 
 /** A buffer of a chain: bytes to read, or how many may be written. */
 export type Piece = Uint8Array | number;
