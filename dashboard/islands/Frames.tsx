@@ -1,5 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useInSight } from "../components/sight.ts";
 import { Nothing, Scroll, View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import type { EventRow } from "../lib/protocol.ts";
@@ -33,6 +35,7 @@ export default function Frames() {
   }, [total, run]);
   const shown = rows.value.filter((r) => r.at <= state.at);
   const frame = shown.find((r) => r.at === chosen.value) ?? shown.at(-1);
+  const sight = useInSight(frame?.at);
   const save = async () => {
     busy.value = true;
     try {
@@ -80,6 +83,7 @@ export default function Frames() {
                       key={r.at}
                       row={r}
                       chosen={r === frame}
+                      sight={r === frame ? sight : undefined}
                       choose={() => chosen.value = r.at}
                     />
                   ))}
@@ -95,11 +99,13 @@ export default function Frames() {
 
 const bytesOf = (row: EventRow) => hexBytes("hex" in row.event ? row.event.hex : "");
 
-function Line(props: { row: EventRow; chosen: boolean; choose: () => void }) {
-  const { row, chosen, choose } = props;
+function Line(
+  props: { row: EventRow; chosen: boolean; sight?: RefObject<HTMLTableRowElement>; choose: () => void },
+) {
+  const { row, chosen, sight, choose } = props;
   const f = decodeFrame(bytesOf(row));
   return (
-    <tr class={chosen ? "now" : ""} onClick={choose}>
+    <tr ref={sight} class={chosen ? "now" : ""} onClick={choose}>
       <th scope="row">
         <button type="button" class="link" aria-pressed={chosen} onClick={choose}>{row.at}</button>
       </th>

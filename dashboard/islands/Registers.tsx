@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useInSight } from "../components/sight.ts";
 import { Nothing, Scroll, View } from "../components/View.tsx";
 import { session } from "../lib/app.ts";
 import { hex } from "../lib/views/numbers.ts";
@@ -8,13 +9,15 @@ const EXPLAIN =
   "A driver talks to a device through registers: addresses that look like memory or are ports, and act. Here is " +
   "what was last read from or written to each.";
 
-/** Registers of one device as last seen. */
+/** Registers of one device as last seen; unless one is chosen, of that which was touched last. */
 export default function Registers() {
   const { state } = session.moment.value;
   const chosen = useSignal("");
   const blocks = registers(state);
-  const block = blocks.find((b) => b.dev === chosen.value) ??
-    blocks.find((b) => b.dev.startsWith("virtio-")) ?? blocks[0];
+  const last = Math.max(-1, ...blocks.flatMap((b) => b.rows.map((r) => r.at)));
+  const touched = blocks.find((b) => b.rows.some((r) => r.at === last));
+  const block = blocks.find((b) => b.dev === chosen.value) ?? touched;
+  const sight = useInSight(`${block?.dev} ${last}`);
   return (
     <View id="registers" title="Registers" explain={EXPLAIN}>
       {block === undefined ? <Nothing>No register was touched yet.</Nothing> : (
@@ -22,7 +25,8 @@ export default function Registers() {
           <div class="bar">
             <label>
               Device{" "}
-              <select value={block.dev} onChange={(e) => chosen.value = e.currentTarget.value}>
+              <select value={chosen.value} onChange={(e) => chosen.value = e.currentTarget.value}>
+                <option value="">the one touched last ({touched?.dev})</option>
                 {blocks.map((b) => <option key={b.dev} value={b.dev}>{b.dev} ({b.rows.length})</option>)}
               </select>
             </label>
@@ -30,7 +34,7 @@ export default function Registers() {
           <Scroll label={`Registers of ${block.dev}`}>
             <table>
               <caption>
-                {block.dev} <small>by address; the line of the last event is marked</small>
+                {block.dev} <small>by address; the one touched last is marked</small>
               </caption>
               <thead>
                 <tr>
@@ -44,7 +48,11 @@ export default function Registers() {
               </thead>
               <tbody>
                 {block.rows.map((r) => (
-                  <tr key={`${r.reg} ${r.addr}`} class={r.at === state.at ? "now" : ""}>
+                  <tr
+                    key={`${r.reg} ${r.addr}`}
+                    ref={r.at === last ? sight : undefined}
+                    class={r.at === last ? "now" : ""}
+                  >
                     <th scope="row">{r.reg}</th>
                     <td>{r.space === "port" ? "port " : ""}{hex(r.addr)}</td>
                     <td class="mono">{registerValue(r)}</td>
