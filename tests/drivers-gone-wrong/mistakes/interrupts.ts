@@ -1,4 +1,6 @@
-import { PciCfg, PciCommand } from "../../../spec/pci.ts";
+import type { Machine } from "../../../devices/machine/mod.ts";
+import { Msix, PciCfg, PciCommand } from "../../../spec/pci.ts";
+import { IsrBits } from "../../../spec/virtio/status.ts";
 import { MmioReg as R } from "../../../spec/virtio/mmio.ts";
 import { before, forgotten, type Mistake, MMIO, PCI } from "../mistake.ts";
 
@@ -163,5 +165,114 @@ export const INTERRUPTS: readonly Mistake[] = [
         r.setInterrupts = () => set(false);
       }),
     expect: { rule: "stuck-machine", found: /1 used buffer that the driver has not looked at/ },
+  },
+  {
+    id: "interrupt-status-read-twice",
+    what: "the handler reads the interrupt status twice, and believes the second value",
+    on: { interrupts: ["line"] },
+    plant: ({ student }) => {
+      const { transport } = student;
+      const acknowledge = transport.acknowledge.bind(transport);
+      transport.acknowledge = () => {
+        acknowledge();
+        return acknowledge();
+      };
+      // Whoever waits for the handler looks at the ring only when it has run.
+      student.waitFor = (done, otherwise) => {
+        for (let tries = 0; student.interruptsSeen === 0; tries++) {
+          if (tries > 100) throw new Error(otherwise);
+          student.pause();
+        }
+        if (!done()) throw new Error(otherwise);
+      };
+    },
+    expect: { rule: "interrupt-queues-looked-at", found: /status was 0x1, and no used ring was looked at/ },
+    also: ["interrupt-path-open"],
+  },
+  {
+    id: "interrupt-message-data-of-entry",
+    what: "the data of a message is the number of its entry, not the vector of the CPU",
+    on: { machines: PCI },
+    plant: ({ pciInterrupts }) =>
+      pciInterrupts((i) => {
+        const program = i.program.bind(i);
+        i.program = (entry) => program(entry, entry);
+      }),
+    expect: { rule: "msix-message", found: /sends 0x0 to 0xfee00000/ },
+  },
+  {
+    id: "interrupt-pci-line-active-high",
+    what: "the PCI line is set up as active high",
+    on: { machines: PCI, interrupts: ["line"] },
+    plant: ({ student }) => {
+      const { interrupts } = student.ground;
+      const install = interrupts.installLine.bind(interrupts);
+      interrupts.installLine = (line, _mode, name, run) =>
+        install(line, { trigger: "level", polarity: "high" }, name, run);
+    },
+    expect: { rule: "pci-line-low", found: /level triggered, active high/ },
+  },
+  {
+    id: "interrupt-second-reason-forgotten",
+    what: "the handler asks for a changed configuration only if nothing was used",
+    on: { machines: PCI, devices: ["console"], interrupts: ["line"], props: "x-size=80x25" },
+    plant: ({ student, console }) => {
+      const { platform, interrupts } = student.ground;
+      const resize = (cols: number, rows: number) => (platform as Machine).chardev("c0").resize(cols, rows);
+      student.onInterrupt = (isr) => {
+        const used = student.rings.some((ring) => ring.hasUsed());
+        if ((isr & IsrBits.CONFIG) !== 0 && !used) console.readSize();
+      };
+      before(student, "work", () => {
+        resize(100, 30);
+        interrupts.poll();
+        const pause = student.pause.bind(student);
+        student.pause = () => {
+          student.pause = pause;
+          // The text is sent, and the terminal changes its size, before the driver hears of either.
+          for (const end = platform.now() + 1e6; platform.now() < end;) platform.relax();
+          resize(90, 20);
+          pause();
+        };
+      });
+    },
+    expect: { rule: "interrupt-both-reasons", found: /0x3, .* neither status nor configuration was read/ },
+  },
+  {
+    id: "interrupt-message-data-wrong",
+    what: "the data of a message is the number of its entry, not the vector",
+    on: { machines: PCI },
+    plant: ({ pciInterrupts }) =>
+      pciInterrupts((i) =>
+        after(i, "program", (_, entry) => i.transport.store(i.table + Msix.ENTRY_SIZE * entry + 8, 4, entry))
+      ),
+    expect: { rule: "?" },
+  },
+  {
+    id: "interrupt-message-address-wrong",
+    what: "messages go to RAM",
+    on: { machines: PCI },
+    plant: ({ pciInterrupts }) =>
+      pciInterrupts((i) =>
+        after(i, "program", (_, entry) => i.transport.store(i.table + Msix.ENTRY_SIZE * entry, 4, 0x2000))
+      ),
+    expect: { rule: "?" },
+  },
+  {
+    id: "interrupt-one-chain-each",
+    what: "one used chain is taken for each interrupt, which may stand for several",
+    on: {},
+    plant: ({ rng }) =>
+      rng.work = () => {
+        const ring = rng.rings[0];
+        for (const lengths of rng.requests) ring.add(rng.makePieces(lengths));
+        ring.publish();
+        ring.kick();
+        for (const _ of rng.requests) {
+          rng.pause();
+          rng.accept(rng.nextUsed(ring));
+        }
+      },
+    expect: { rule: "?" },
   },
 ];

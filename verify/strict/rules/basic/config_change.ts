@@ -19,7 +19,7 @@ export const BOTH_REASONS: Rule = {
   watch(scene) {
     const state = new PerDevice(() => ({
       ...{ isr: 0, config: true, queues: true, place: scene.machine.place() },
-      /** The driver has looked at the configuration after an interrupt for that alone: it cares. */
+      /** The driver has looked at the configuration after an interrupt for that (QEMU sets both bits): it cares. */
       ...{ asked: false, cares: false },
     }));
     const settle = (device: DeviceModel) => {
@@ -45,6 +45,8 @@ export const BOTH_REASONS: Rule = {
     return {
       access(a) {
         const purpose = purposeOf(a);
+        // A reset is the end of it, too.
+        if (purpose === "status" && a.write && a.value === 0) settle(a.device);
         const s = state.of(a.device);
         if (!a.write && (purpose === "config" || purpose === "status")) {
           s.config = true;
@@ -52,7 +54,7 @@ export const BOTH_REASONS: Rule = {
         }
         if (a.write || purpose !== "interruptStatus" || a.device.msixEnabled) return;
         const both = IsrBits.QUEUE | IsrBits.CONFIG;
-        s.asked = (a.value & both) === IsrBits.CONFIG;
+        s.asked = (a.value & IsrBits.CONFIG) !== 0;
         if ((a.value & both) === both && a.device.live) {
           Object.assign(s, { isr: a.value, config: false, queues: false, place: scene.machine.place() });
         }
@@ -81,7 +83,8 @@ export const QUEUES_LOOKED_AT: Rule = {
     return {
       access(a) {
         if (a.write || purposeOf(a) !== "interruptStatus" || a.device.msixEnabled || a.device.legacy) return;
-        if ((a.value & IsrBits.QUEUE) === 0 || !a.device.live) return;
+        // With both bits: `interrupt-both-reasons`.
+        if ((a.value & (IsrBits.QUEUE | IsrBits.CONFIG)) !== IsrBits.QUEUE || !a.device.live) return;
         Object.assign(state.of(a.device), { isr: a.value, open: true, place: scene.machine.place() });
       },
       read({ part }) {
