@@ -18,6 +18,7 @@ const NOT_HERE: readonly string[] = [
   "mmio-ack-defined",
   "mmio-ack-seen",
   "msix-isr-read",
+  "msix-message",
   "interrupt-path-open",
   "interrupts-without-look",
   "packed-no-room",

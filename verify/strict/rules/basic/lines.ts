@@ -19,6 +19,12 @@ function usesLine(machine: MachineModel, device: DeviceModel): boolean {
   return config !== undefined && (commandOf(config) & PciCommand.INTX_DISABLE) === 0;
 }
 
+/**
+ * Lines that PCI has on QEMU's machines: q35's PIRQs from 16 on, and those that PIIX3's may lead to. On a real QEMU no
+ * line says whose it is; the others are the board's own.
+ */
+export const isPciLine = (line: number): boolean => line >= 16 || [5, 9, 10, 11].includes(line);
+
 /** The virtio devices that may have raised a line: its own, or those functions whose INTx may be on it. */
 function suspects(
   machine: MachineModel,
@@ -27,7 +33,7 @@ function suspects(
   shared: boolean,
 ): DeviceModel[] {
   if (own !== undefined) return [own];
-  if (!shared) return [];
+  if (!shared || !isPciLine(line)) return [];
   const functions = machine.devices.filter((d) => usesLine(machine, d));
   // INTERRUPT_LINE is what software says to software; who does not use it leaves it alone.
   const named = functions.filter((d) =>

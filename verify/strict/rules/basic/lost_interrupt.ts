@@ -8,6 +8,7 @@ import type { MachineModel } from "../../model/machine.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
 import { Waiting } from "../liveness/waiting.ts";
+import { isPciLine } from "./lines.ts";
 import { commandOf, msixControl } from "../pci/_capabilities.ts";
 
 /** Whether the driver asked for an interrupt for any of the last `unread` buffers that came back. */
@@ -28,7 +29,8 @@ function asked(machine: MachineModel, queue: QueueModel, unread: number): boolea
 function closedLine(waiting: Waiting, device: DeviceModel): string | undefined {
   for (const [line, { device: own }] of waiting.lines) {
     // A line of PCI is nobody's own. One that was open once was masked by a kernel that could not quieten it.
-    if (own !== undefined ? own !== device : device.transport !== "pci" || device.msixEnabled) continue;
+    const other = device.transport !== "pci" || device.msixEnabled || !isPciLine(line);
+    if (own !== undefined ? own !== device : other) continue;
     if (!waiting.apics.line(line)?.everOpen) {
       return `line ${line} is asserted, and nobody has opened it in the IOAPIC`;
     }
