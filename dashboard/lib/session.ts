@@ -73,6 +73,11 @@ export class Session {
       this.client = undefined;
       batch(() => {
         this.error.value = why;
+        // What was not fetched in time is gone: the page stays at the last moment that it has.
+        if (this.moment.value.state.at !== this.position.value) {
+          this.live.value = false;
+          this.position.value = this.moment.value.state.at;
+        }
         // A machine in a terminal takes its connection with it when it ends, as it should.
         if (this.progress.value.machine === "ended") return;
         this.progress.value = { ...this.progress.value, machine: "failed", failure: why };

@@ -2,7 +2,9 @@ import { testUnless } from "../support/once.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { TRANSPORT } from "#transport";
 import { DEMO_SETUP } from "../../dashboard/lib/link.ts";
-import { booted, idle, quietSetup, screen, until } from "../support/dashboard.ts";
+import type { Port } from "../../dashboard/lib/protocol.ts";
+import { Session } from "../../dashboard/lib/session.ts";
+import { booted, idle, machinePort, quietSetup, screen, until } from "../support/dashboard.ts";
 
 const CAREFUL = Deno.env.get("CAREFUL") === "1";
 const ignore = CAREFUL;
@@ -144,6 +146,34 @@ test({
   await session.hold(false);
   await until("the end", () => session.progress.value.machine === "ended");
   assertEquals(session.progress.value.exitCode, 3);
+});
+
+test("a machine that goes before its last state was fetched: the page stays at the moment that it shows", async () => {
+  let deaf = false;
+  const first = machinePort();
+  const port: Port = {
+    ...first,
+    send(message) {
+      // From some moment on no question reaches the machine.
+      if (!deaf) first.send(message);
+    },
+    close: () => first.close(),
+  };
+  first.onMessage = (message) => port.onMessage?.(message);
+  const session = new Session(() => port);
+  try {
+    assert(await session.boot(quietSetup()));
+    await idle(session);
+    const seen = session.position.value;
+    deaf = true;
+    first.send({ id: 1e6, call: "input", args: { chardev: "char0", bytes: type("rng 16\n"), at: -1 } });
+    await until("more events", () => session.position.value > seen);
+    port.onClose?.("the machine has gone");
+    assertEquals([session.position.value, session.moment.value.state.at], [seen, seen]);
+    assertEquals(session.live.value, false);
+  } finally {
+    session.close();
+  }
 });
 
 test({
