@@ -136,4 +136,39 @@ export const CONSOLE_MISTAKES: readonly Mistake[] = [
     plant: ({ console }) => console.onAdd = () => {},
     expect: { rule: "console-port-ready", found: /DEVICE_ADD for port 0/ },
   },
+  {
+    id: "console-port-closed",
+    what: "CONSOLE_PORT is answered with PORT_OPEN of value 0",
+    on: MULTIPORT,
+    plant: ({ console }) => console.onConsole = (port) => console.sendControl(port, E.PORT_OPEN, 0),
+    expect: { rule: "console-port-open", found: /PORT_OPEN with value 0/ },
+  },
+  {
+    id: "console-port-big-endian",
+    what: "the number of a port is written most significant byte first",
+    on: MULTIPORT,
+    plant: ({ console }) => {
+      const send = console.sendControl.bind(console);
+      console.sendControl = (port, event, value) =>
+        send(event === E.PORT_OPEN ? 1 << 24 : port, event, value);
+    },
+    expect: { rule: "console-message", found: /port 16777216/ },
+    also: ["console-port-open"],
+  },
+  {
+    id: "console-buffer-given-back-too-early",
+    what: "a receive buffer goes back to the device, and then its bytes are read",
+    on: { ...CONSOLE, input: "abcde" },
+    plant: ({ console }) => {
+      console.expected = 5;
+      console.takeReceived = (queue, length) => {
+        const { pieces: [{ buffer }], written } = console.nextUsed(console.rings[queue]);
+        console.giveBack(queue, buffer, length);
+        const bytes = new Uint8Array(written);
+        console.ground.memory.readBytes(buffer.offset, bytes);
+        return bytes;
+      };
+    },
+    expect: { rule: "writable-buffer-read-early", found: /5 bytes/ },
+  },
 ];

@@ -198,4 +198,33 @@ export const INIT: readonly Mistake[] = [
     expect: { rule: "after-needs-reset", found: /notify was written with 0x0 after DEVICE_NEEDS_RESET/ },
     also: ["split-chain-index"],
   },
+  {
+    id: "init-features-after-features-ok",
+    what: "the features are written after FEATURES_OK",
+    on: {},
+    plant: ({ student }) => {
+      const { writeAccepted } = student;
+      student.writeAccepted = forgotten;
+      after(student, "confirmFeatures", () => writeAccepted.call(student, student.accepted));
+    },
+    expect: { rule: "features-frozen", found: /word 1 was 0x0/ },
+    also: ["version-1-accepted"],
+  },
+  {
+    id: "init-second-life-without-reset",
+    what: "the driver begins again with a device that is at work",
+    on: {},
+    plant: ({ student }) =>
+      before(student, "run", () => {
+        const { reset } = student;
+        student.bringUp();
+        student.transport.close();
+        student.reset = () => {
+          student.written = 0;
+          student.reset = reset;
+        };
+      }),
+    expect: { rule: "status-bit-cleared", found: /takes DRIVER\|DRIVER_OK\|FEATURES_OK away/ },
+    also: ["mmio-queue-ready-last", "pci-queue-enable-last"],
+  },
 ];

@@ -257,7 +257,7 @@ export const MEMORY: readonly Mistake[] = [
       student.releaseMemory = forgotten;
     },
     expect: { rule: "use-after-free" },
-    also: ["ring-freed", "split-available-index"],
+    also: ["buffer-in-ring", "ring-freed", "split-available-index"],
   },
   {
     id: "memory-reset-while-waiting",
@@ -287,6 +287,24 @@ export const MEMORY: readonly Mistake[] = [
         student.transport.close();
       },
     expect: { rule: "freed-before-reset-done", found: /was freed after 0 was written to the status/ },
+  },
+  {
+    id: "memory-buffer-is-used-ring",
+    what: "the address of the used ring, or of the device's event structure, is taken for that of the buffer",
+    on: {},
+    plant: ({ ring }) => ring((r) => r.pieceAddress = () => r.areas().device),
+    expect: { rule: "buffer-in-ring", found: /over the (used ring|device event area)/ },
+    also: ["buffer-too-long", "lost-notification", "split-descriptor-in-flight", "split-descriptor-shared"],
+  },
+  {
+    id: "memory-buffer-in-descriptors",
+    what: "the buffer lies behind the first descriptors, in their table",
+    on: { rings: ["split"] },
+    plant: ({ rng, ring }) => {
+      rng.requests = [[16], [16]];
+      ring((r) => r.pieceAddress = () => r.areas().desc + 64);
+    },
+    expect: { rule: "buffer-in-ring", found: /over the descriptor table/ },
   },
 ];
 

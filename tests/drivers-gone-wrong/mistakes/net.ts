@@ -380,6 +380,14 @@ export const NET_MISTAKES: readonly Mistake[] = [
     },
     expect: { rule: "net-ctrl-offloads", found: /0x82/ },
   },
+  {
+    id: "net-control-queue-misnumbered",
+    what: "the control queue is taken to be queue 2, though the card has two pairs",
+    on: { ...NET, props: "mq=on", wants: NetF.MQ },
+    plant: ({ net }) => void Object.defineProperty(net, "controlQueue", { value: 2 }),
+    expect: { rule: "net-rx-writable", found: /2 bytes that is readable/ },
+    also: ["net-rx-header-fits"],
+  },
 ];
 
 /** Writes 16 bits of the header of each frame that is sent. */

@@ -291,4 +291,34 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
       ),
     expect: { rule: "packed-not-available" },
   },
+  {
+    id: "packed-used-from-1",
+    what: "the driver looks for used chains from descriptor 1 on",
+    on: PACKED,
+    plant: ({ packed }) => packed((r) => r.usedNext = 1),
+    expect: { rule: "stuck-machine", found: /looks at descriptor 1, the device has used descriptor 0/ },
+  },
+  {
+    id: "packed-driver-event-without-wrap",
+    what: "the wrap counter is left out where the driver says at which descriptor it wants an interrupt",
+    on: { ...PACKED, eventIdx: true },
+    plant: ({ packed }) =>
+      packed((r) => after(r, "setInterrupts", () => r.memory.writeU16(r.driverEvent.offset, r.usedNext))),
+    expect: { rule: "stuck-machine", found: /has not looked at/ },
+  },
+  {
+    id: "packed-ring-not-cleared",
+    what: "the descriptors have the flags of an earlier life",
+    on: PACKED,
+    plant: ({ packed }) =>
+      packed((r) =>
+        after(r, "clear", () => {
+          for (let i = 0; i < r.size; i++) {
+            r.memory.writeU16(r.descriptorAt(i) + PackedDesc.FLAGS, PackedDescF.AVAIL);
+          }
+        })
+      ),
+    expect: { rule: "packed-write-barrier" },
+    also: ["packed-buffer-id", "packed-no-room", "rng-writable"],
+  },
 ];

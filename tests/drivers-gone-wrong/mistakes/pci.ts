@@ -199,6 +199,6 @@ export const PCI_MISTAKES: readonly Mistake[] = [
         before(fn, "placeBar", () => fn.write = forgotten);
         after(fn, "placeBar", () => fn.write = write);
       }),
-    expect: { rule: "pci-bar-address" },
+    expect: { rule: "pci-bar-address", found: /all ones/ },
   },
 ];

@@ -261,6 +261,19 @@ export const QUEUES: readonly Mistake[] = [
     },
     expect: { rule: "packed-chain-length", found: /3 elements/ },
   },
+  {
+    id: "queue-address-as-page-number",
+    what: "queue addresses are written as page numbers, as in the legacy interface",
+    on: {},
+    plant: (hands) =>
+      changeAreas(hands, ({ desc, driver, device }) => ({
+        desc: desc / 4096,
+        driver: driver / 4096,
+        device: device / 4096,
+      })),
+    expect: { rule: "queue-alignment", found: /is at 0x101/ },
+    also: ["queue-overlap"],
+  },
 ];
 
 function changeAreas({ ring }: Hands, change: (areas: Areas) => Areas): void {

@@ -196,6 +196,91 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     plant: ({ split }) => split((r) => after(r, "clear", () => r.memory.writeU16(r.usedRing.offset + 2, 3))),
     expect: { rule: "split-used-index-start", found: /was 3/ },
   },
+  {
+    id: "split-index-8-bit",
+    what: "the low byte of the available index is written alone",
+    on: SPLIT,
+    plant: ({ rng, split }) => {
+      rng.requests = Array.from({ length: 260 }, () => [16]);
+      split((r) => r.showIndex = () => r.memory.writeU8(r.avail.offset + Avail.IDX, r.availIdx & 0xff));
+    },
+    expect: { rule: "split-available-index", found: /from 255 to 0/ },
+  },
+  {
+    id: "split-used-event-misplaced",
+    what: "used_event is written one entry too early, over the last of the ring",
+    on: { ...SPLIT, eventIdx: true },
+    plant: ({ rng, split }) => {
+      rng.requests = Array.from({ length: 12 }, () => [16]);
+      split((r) =>
+        r.writeUsedEvent = (i) => r.memory.writeU16(r.avail.offset + Avail.RING + 2 * (r.size - 1), i)
+      );
+    },
+    expect: { rule: "stuck-machine", found: /it asks for no interrupt/ },
+  },
+  {
+    id: "split-avail-event-misplaced",
+    what: "avail_event is looked for one element too early",
+    on: { ...SPLIT, eventIdx: true, restless: true },
+    plant: ({ rng, split }) => {
+      rng.requests = Array.from({ length: 12 }, () => [16]);
+      split((r) => r.availEvent = () => r.memory.readU16(r.usedRing.offset + 4 + 8 * (r.size - 1)));
+    },
+    expect: { rule: "lost-notification" },
+  },
+  {
+    id: "split-index-not-cleared",
+    what: "the available index starts where it was before a reset",
+    on: SPLIT,
+    plant: ({ split }) =>
+      split((r) => after(r, "clear", () => r.memory.writeU16(r.avail.offset + Avail.IDX, 5))),
+    expect: { rule: "split-available-index", found: /from 5 to 1: back by 4/ },
+    also: [
+      "rng-writable",
+      "split-descriptor-in-flight",
+      "split-descriptor-shared",
+      "split-entry-before-index",
+      "split-write-barrier",
+    ],
+  },
+  {
+    id: "split-head-published-twice",
+    what: "a chain is put into the available ring two times",
+    on: SPLIT,
+    plant: ({ split }) =>
+      split((r) => {
+        const { putEntry } = r;
+        r.putEntry = (head) => {
+          putEntry.call(r, head);
+          putEntry.call(r, head);
+        };
+      }),
+    expect: { rule: "split-descriptor-shared" },
+    also: ["buffer-freed-in-flight", "split-descriptor-in-flight"],
+  },
+  {
+    id: "split-read-barrier-too-late",
+    what: "the read barrier stands behind the used entry",
+    on: SPLIT,
+    plant: ({ split }) =>
+      split((r) => {
+        const barrier = r.barrierAfterUsed.bind(r);
+        r.barrierAfterUsed = forgotten;
+        after(r, "take", () => barrier());
+      }),
+    expect: { rule: "split-read-barrier" },
+  },
+  {
+    id: "split-used-taken-unseen",
+    what: "used entries are taken without a look at the index",
+    on: SPLIT,
+    plant: ({ rng, split }) => {
+      split((r) => r.hasUsed = () => true);
+      rng.usable = () => 8;
+    },
+    expect: { rule: "buffer-freed-in-flight" },
+    also: ["split-descriptor-in-flight", "split-descriptor-shared"],
+  },
 ];
 
 /** Rounds of three requests at once, whose first buffers differ in number: descriptors get out of their order. */

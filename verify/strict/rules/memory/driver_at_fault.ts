@@ -1,6 +1,7 @@
 import type { Watcher } from "../../rule.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Scene } from "../../rule.ts";
+import { overRing } from "./in_ring.ts";
 import { changes } from "./support.ts";
 
 /** Registers that say where and how large a queue is; of one that is enabled they are not to be written. */
@@ -38,7 +39,7 @@ export class DriverAtFault {
     },
     published: (queue, chain) => {
       const earlier = [...queue.ring!.inFlight.values()].some((c) => c !== chain && c.id === chain.id);
-      if (chain.faults.length > 0 || earlier) this.queues.add(queue);
+      if (chain.faults.length > 0 || earlier || overRing(this.scene, chain)) this.queues.add(queue);
     },
     write: (write) => {
       const { part } = write;

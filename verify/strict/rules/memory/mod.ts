@@ -12,6 +12,7 @@ import {
   SENT_BUFFER_WRITTEN,
   TABLE_IN_FLIGHT,
 } from "./in_flight.ts";
+import { BUFFER_IN_RING } from "./in_ring.ts";
 import { MEMORY_LEAK } from "./leak.ts";
 import { ORDER_PLATFORM_BARRIERS } from "./order_platform.ts";
 import { REUSED_UNSEEN } from "./reused_unseen.ts";
@@ -39,4 +40,5 @@ export const MEMORY_RULES: readonly Rule[] = [
   UNWRITTEN_SENT,
   FREED_TWICE,
   BUFFER_SHARED,
+  BUFFER_IN_RING,
 ];

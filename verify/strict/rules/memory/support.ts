@@ -66,7 +66,7 @@ export function written16(
   write: { address: number; length: number },
   field: number,
 ): number | undefined {
-  return write.address <= field && write.address + write.length >= field + 2
+  return write.address < field + 2 && write.address + write.length > field
     ? scene.machine.u16(field)
     : undefined;
 }
