@@ -98,12 +98,15 @@ async function seabios(log: string, disk: string, memory: string): Promise<void>
     stderr: "null",
   }).spawn();
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  for (let n = 0; n < 250; n++) {
+  // Until the driver has had its buffer, and does nothing any more for a while.
+  let quiet = 0, seen = 0;
+  for (let n = 0; n < 250 && quiet < 10; n++) {
     await pause(100);
     const text = await Deno.readTextFile(log).catch(() => "");
-    if (text.includes("virtqueue_flush")) break;
+    const count = text.match(/'virtio-|virt(io|queue)_/g)?.length ?? 0;
+    quiet = text.includes("virtqueue_flush") && count === seen ? quiet + 1 : 0;
+    seen = count;
   }
-  await pause(1000);
   child.kill("SIGTERM");
   await child.status;
 }

@@ -134,6 +134,28 @@ onceTest(
     }),
 );
 
+onceTest("compare: after a reset of the device its rings are no rings any more", async () => {
+  const x = (n: number) => `0x${n.toString(16)}`;
+  const store = (reg: string, value: number) =>
+    `{"t":1,"ev":"mmio_write","addr":"0xe0000000","width":4,"value":"${
+      x(value)
+    }","dev":"virtio-rng-pci.0","reg":"${reg}"}`;
+  const length = (n: number) =>
+    `{"t":2,"ev":"mem_write","by":"driver","addr":"0x1008","hex":"${n.toString(16)}000000"}`;
+  const lines = [
+    ...[store("queue_select", 0), store("queue_size", 8), store("queue_desc", 0x1000)],
+    ...[store("queue_driver", 0x2000), store("queue_device", 0x3000), store("queue_enable", 1)],
+    ...[length(0x20), store("device_status", 0), length(0x40), store("device_status", 1)],
+  ];
+  const steps = (await texts(lines.join("\n") + "\n", "driver")).slice(6);
+  assertEquals(steps, [
+    "queue 0 desc[0].len <- 32",
+    "device_status:4 <- 0",
+    "device_status:4 <- 0x1 ACKNOWLEDGE",
+  ]);
+  assertEquals((await read(lines.join("\n") + "\n")).leftOut.get("writes to buffers"), 1);
+});
+
 onceTest(
   "compare: notifications that partly go past the registers are not compared as register accesses",
   async () => {
