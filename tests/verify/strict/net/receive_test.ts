@@ -101,6 +101,45 @@ onceTest("merged frames: only the first buffer has a header", () => {
   assertEquals(holes, [line(64, 2), line(30, 3)]);
 });
 
+/** Four frames in two buffers of 64 bytes each, read by a driver in its way. */
+function frames(read: (card: HandDevice, first: number, second: number, round: number) => void): string[] {
+  const card = new HandDevice(1, F.VERSION_1 | NetF.MRG_RXBUF, [0, 1]);
+  const [first] = card.publish(0, 64), [second] = card.publish(0, 64);
+  for (let round = 0; round < 4; round++) {
+    card.device(first, words([0, 10], [2, 2]));
+    card.use(0, 64);
+    card.use(0, 30);
+    read(card, first, second, round);
+    card.publishAt(0, first, 64);
+    card.publishAt(0, second, 64);
+  }
+  return card.lines("net-rx-rest");
+}
+
+onceTest("merged frames: all buffers are read", () => {
+  const begin = (card: HandDevice, first: number) => card.load(first + 12, 52);
+  assertEquals(
+    frames((card, first, second) => {
+      begin(card, first);
+      card.load(second, 30);
+    }),
+    [],
+  );
+  // Dropped, one by its addresses, one in between.
+  assertEquals(frames((card, first) => card.load(first + 12, 14)), []);
+  assertEquals(
+    frames((card, first, second, round) => {
+      begin(card, first);
+      if (round === 2) card.load(second, 30);
+    }),
+    [],
+  );
+  assertEquals(frames(begin), [
+    "warning net-rx-rest-unread: 3 buffers that continue a frame were given back unread, after the frame's first was " +
+    "read; expected the whole frame, from as many buffers as num_buffers says",
+  ]);
+});
+
 onceTest("num_buffers without MRG_RXBUF is not looked at", () => {
   const look = (features: bigint, at: number, length: number) => {
     const card = new HandDevice(1, F.VERSION_1 | features, [0, 1]);
