@@ -17,8 +17,10 @@ const ANSWERS = 4;
 const MOST_WAITING = 1000;
 /** Pages that may look on at a time. */
 const MOST_PAGES = 8;
-/** Milliseconds that pages have to hear of the end. */
+/** Milliseconds that pages have to see the end, and to hear of it. */
 const FAREWELL = 300;
+/** Milliseconds without a question after which a page has seen it; and between two looks at that. */
+const QUIET = 60, LOOK = 10;
 
 export interface AttachOptions {
   /** `any`: 8000, or what is free; 0: what is free. */
@@ -56,6 +58,7 @@ export class Attachment {
   private told = "";
   private onLastGone: () => void = () => {};
   private sliceEnd = 0;
+  private held = false;
   /** Whether the machine has something to do, and waits for the pages. */
   private busy = true;
 
@@ -92,7 +95,10 @@ export class Attachment {
     if (performance.now() < this.sliceEnd) return;
     return this.rest();
   }
-  /** The machine has ended: says so to the pages, with its exit status if it has one. Waits for no page long. */
+  /**
+   * The machine has ended: says so to the pages, with its exit status if it has one, and shows them the last moment. Waits
+   * for no page long.
+   */
   async end(exitCode?: number): Promise<void> {
     clearInterval(this.ticker);
     clearTimeout(this.answering);
@@ -104,8 +110,10 @@ export class Attachment {
         failed ? { failure: why } : { exitCode },
       );
       page.post({ news: "progress", progress });
-      page.close(1000, why);
     }
+    await this.lastAnswers();
+    clearTimeout(this.answering);
+    for (const { page } of this.visitors) page.close(1000, why);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, FAREWELL));
     // The server's own farewell would not say why.
@@ -115,6 +123,21 @@ export class Attachment {
     clearTimeout(timer);
   }
 
+  /** The machine was stopped where it is; pages go on looking at it until the process is ended. */
+  hold(): Promise<never> {
+    this.held = true;
+    this.busy = false;
+    Deno.refTimer(this.ticker);
+    return new Promise(() => {});
+  }
+  /** Pages ask for the last moment when they hear that it is the last: answers until they are quiet, or for a while. */
+  private async lastAnswers(): Promise<void> {
+    const end = performance.now() + FAREWELL;
+    for (let quiet = 0; quiet < QUIET && this.visitors.size > 0 && performance.now() < end;) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      quiet = this.answerSome() ? 0 : quiet + LOOK;
+    }
+  }
   private async rest(): Promise<void> {
     this.busy = true;
     await wallClock.turn();
@@ -159,6 +182,7 @@ export class Attachment {
   }
 
   private get status(): Progress["machine"] {
+    if (this.held) return "held";
     return this.busy ? "running" : "idle";
   }
   /** Called by a timer: the host has its turn either while a busy machine rests, or because the machine waits. */
@@ -179,15 +203,16 @@ export class Attachment {
     }, ms);
     Deno.unrefTimer(this.answering);
   }
-  /** Answers in turn whoever reads the answers, piece by piece. */
-  private answerSome(): void {
+  /** Answers in turn whoever reads the answers, piece by piece. False: there was no question. */
+  private answerSome(): boolean {
     const start = performance.now();
-    let spent = 0, left = true;
+    let spent = 0, left = true, asked = false;
     while (left && spent < ANSWERS) {
       left = false;
       for (const visitor of this.visitors) {
         const { page, server, waiting } = visitor;
         if (visitor.work === undefined && waiting.length === 0 || page.buffered > SLOW) continue;
+        asked = true;
         const { done, value } = (visitor.work ??= server.work(waiting.shift()!)).next();
         if (done) {
           page.post(value as Reply);
@@ -201,6 +226,7 @@ export class Attachment {
     else if ([...this.visitors].some((v) => v.waiting.length > 0 || v.work !== undefined)) {
       this.answerSoon(PROGRESS);
     }
+    return asked;
   }
 }
 

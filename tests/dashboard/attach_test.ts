@@ -100,6 +100,19 @@ test({ name: "a page sees the machine that runs, types into it, and sees it end"
   assertEquals([session.progress.value.machine, session.progress.value.exitCode], ["ended", 7]);
 });
 
+test("a page that follows sees the last moment of a machine that ends, its last words included", async () => {
+  await using m = await attached();
+  const session = m.look();
+  await until("the machine idle", () => session.progress.value.machine === "idle");
+  m.c0.send("shutdown 3\n");
+  await m.attachment.end(await m.run);
+  await until("the end", () => session.error.value.includes("exit status 3"));
+  const { state, console } = session.moment.value;
+  assertEquals(state.at, m.attachment.recorder.length - 1);
+  assertEquals(session.position.value, state.at);
+  assertStringIncludes(new TextDecoder().decode(console.c0), "Shutting down, exit code 3");
+});
+
 test({ name: "a busy machine lets pages in, and answers them while it works" }, async () => {
   await using m = await attached();
   const session = m.look();
