@@ -107,6 +107,11 @@ async function run(options: Options): Promise<number> {
   } catch (error) {
     if (nameOf(error) === "StrictStop") {
       strict?.end("ended", VERSION);
+      strict?.show();
+      if (attachment !== undefined) {
+        complain("stopped; the page shows the machine until this process is ended (^C)");
+        await attachment.hold();
+      }
       return exitCode = RULE_BROKEN;
     }
     if (platform !== undefined) strict?.end("thrown", VERSION);

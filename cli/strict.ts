@@ -5,6 +5,7 @@ import {
   type Format,
   formatOf,
   formatReports,
+  machineText,
   summary,
   terminalReport,
 } from "../verify/strict/format/mod.ts";
@@ -49,7 +50,7 @@ export class StrictSession {
       platform,
       memory: new LiveMemory(() => this.platform?.ram ?? []),
       sink: host.sink,
-      onReport: (report) => this.show(report),
+      onReport: (report) => this.tell(report),
     });
   }
 
@@ -78,7 +79,11 @@ export class StrictSession {
     return this.strict.violations > 0;
   }
 
-  private show(report: Report): void {
+  /** The run was stopped at a violation: how the machine stands. */
+  show(): void {
+    this.host.complain(machineText(this.strict.model));
+  }
+  private tell(report: Report): void {
     const { color, source } = this.host;
     this.host.complain(`${terminalReport(report, { color, source })}\n`);
   }

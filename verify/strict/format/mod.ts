@@ -6,6 +6,7 @@ import { junitReports } from "./junit.ts";
 import { sarifReports } from "./sarif.ts";
 import { summary, terminalReport } from "./terminal.ts";
 
+export { machineText } from "./machine.ts";
 export { summary, terminalReport } from "./terminal.ts";
 
 export const FORMATS = ["text", "json", "junit", "sarif"] as const;
