@@ -40,8 +40,18 @@ export function headerSize(device: DeviceModel): number {
   return device.has(F.VERSION_1 | NetF.MRG_RXBUF) ? NET_HDR_SIZE : NET_HDR_LEGACY_SIZE;
 }
 
-/** Undefined where there is not even a header. */
+/** What the rules that look at one chain, one after the other, need to find out only once. */
+const PACKETS = new WeakMap<Chain, { readonly packet: TxPacket | undefined }>();
+const OTHER_SIZES = new WeakMap<Chain, { readonly size: number | undefined }>();
+
+/** The packet of a chain that was just made available. Undefined where there is not even a header. */
 export function txPacket(machine: MachineModel, device: DeviceModel, chain: Chain): TxPacket | undefined {
+  let known = PACKETS.get(chain);
+  if (known === undefined) PACKETS.set(chain, known = { packet: readPacket(machine, device, chain) });
+  return known.packet;
+}
+
+function readPacket(machine: MachineModel, device: DeviceModel, chain: Chain): TxPacket | undefined {
   const size = headerSize(device);
   const total = lengthOf(chain, false);
   if (total < size) return undefined;
@@ -65,6 +75,19 @@ export function txPacket(machine: MachineModel, device: DeviceModel, chain: Chai
  * it is the right one, or cannot be told.
  */
 export function otherHeaderSize(
+  machine: MachineModel,
+  queues: NetQueues,
+  queue: QueueModel,
+  chain: Chain,
+): number | undefined {
+  let known = OTHER_SIZES.get(chain);
+  if (known === undefined) {
+    OTHER_SIZES.set(chain, known = { size: findOtherSize(machine, queues, queue, chain) });
+  }
+  return known.size;
+}
+
+function findOtherSize(
   machine: MachineModel,
   queues: NetQueues,
   queue: QueueModel,
