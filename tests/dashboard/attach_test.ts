@@ -100,6 +100,18 @@ test({ name: "a page sees the machine that runs, types into it, and sees it end"
   assertEquals([session.progress.value.machine, session.progress.value.exitCode], ["ended", 7]);
 });
 
+test("a machine that was stopped stays as it is for its pages", async () => {
+  await using m = await attached();
+  const session = m.look();
+  await until("the machine idle", () => session.progress.value.machine === "idle");
+  void m.attachment.hold();
+  await until("the machine held", () => session.progress.value.machine === "held");
+  session.go(1000);
+  await until("a moment that is past", () => session.moment.value.state.at === 1000);
+  const late = m.look();
+  await until("a page that comes later", () => late.progress.value.machine === "held");
+});
+
 test("a page that follows sees the last moment of a machine that ends, its last words included", async () => {
   await using m = await attached();
   const session = m.look();
