@@ -27,12 +27,13 @@ export async function inFolder(fn: (path: (name: string) => string) => Promise<v
 
 const EVENTS = ["-trace", "virtio*", "-trace", "virtqueue*", "-trace", "memory_region_ops_*"];
 
-/** Runs the simulator as a user does: a session of the shell that reads `input`. Writes both kinds of traces. */
+/** Runs the simulator as a user does, in a session that reads `input` and ends with `status`. Writes both kinds of traces. */
 export async function session(
   platform: "simulated" | "qemu",
   words: string,
   input: string,
   files: { json: string; log: string },
+  status = 3,
 ): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -51,7 +52,7 @@ export async function session(
   await writer.close();
   const { code, stderr } = await child.output();
   await Deno.writeFile(files.log, stderr);
-  if (code !== 3) {
+  if (code !== status) {
     throw new Error(
       `${platform} ${words}: exit status ${code}: ${new TextDecoder().decode(stderr).slice(-500)}`,
     );
