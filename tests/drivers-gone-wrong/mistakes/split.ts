@@ -281,6 +281,17 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     expect: { rule: "buffer-freed-in-flight" },
     also: ["split-descriptor-in-flight", "split-descriptor-shared"],
   },
+  {
+    id: "split-used-entry-off-by-one",
+    what: "the used entry that is read is the one behind the one that was written",
+    on: SPLIT,
+    plant: ({ split }) =>
+      split((r) => {
+        const usedAt = r.usedAt.bind(r);
+        r.usedAt = (index) => usedAt(index + 1);
+      }),
+    expect: { rule: "split-used-entry-early", found: /entry 1 .*has written 1$/ },
+  },
 ];
 
 /** Rounds of three requests at once, whose first buffers differ in number: descriptors get out of their order. */
