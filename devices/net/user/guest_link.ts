@@ -27,6 +27,9 @@ const ASK_AGAIN = 1e9;
 const EVERYONE = new Uint8Array(MAC_LENGTH).fill(0xff);
 const NOBODY = new Uint8Array(MAC_LENGTH);
 
+/** Bytes of a frame with an ARP reply. */
+const PADDED_REPLY = 64;
+
 /**
  * The wire between the network and its guests: frames that wait, who has which address (ARP), headers. What is sent is
  * built in {@link GuestLink.frame} from {@link PAYLOAD} on.
@@ -160,7 +163,11 @@ export class GuestLink {
   private sendArp(operation: number, from: Uint8Array, sender: number, to: Uint8Array, target: number): void {
     writeEthernet(this.frame, 0, operation === ARP_REQUEST ? EVERYONE : to, from, ETHERTYPE_ARP);
     writeArp(this.frame, ETHERNET_HEADER, operation, from, sender, to, target);
-    this.push(this.frame.subarray(0, ETHERNET_HEADER + ARP_LENGTH));
+    const length = ETHERNET_HEADER + ARP_LENGTH;
+    // As libslirp, which pads what it answers and not what it asks.
+    const end = operation === ARP_REPLY ? PADDED_REPLY : length;
+    this.frame.fill(0, length, end);
+    this.push(this.frame.subarray(0, end));
   }
   private push(frame: Uint8Array): void {
     const { frontend, queue } = this;

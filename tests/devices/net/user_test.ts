@@ -78,7 +78,8 @@ once("ARP: the gateway and DNS answer, nobody else, and nothing while the guest 
   network.send(arp("10.0.2.15", "10.0.2.2"));
   assertEquals(card.received.length, 0);
   card.pass(0);
-  assertEquals(card.received.length, 1);
+  // As long as the real QEMU's (libslirp pads its answers to 64 bytes).
+  assertEquals(card.received.map((frame) => frame.length), [64]);
 });
 
 once("DHCP: the network of the command line, in the lease and everywhere", () => {
