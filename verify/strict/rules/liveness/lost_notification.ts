@@ -39,6 +39,7 @@ export const LOST_NOTIFICATION: Rule = {
     const recorded = scene.machine.platform === "trace";
     const settle = (queue: QueueModel, debt: Debt, when: string) => {
       const { ring, device } = queue;
+      if (debt.owed === undefined && ring?.published === debt.decided) return;
       if (ring === undefined || !queue.enabled || !device.live || device.legacy) return;
       const since = debt.owed === undefined ? debt.decided : debt.told;
       // A real device may have moved its event between the driver's two loads.

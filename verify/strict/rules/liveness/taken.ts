@@ -32,10 +32,13 @@ export class Taken {
     },
     read: (read) => {
       const { part } = read;
-      if (part?.queue.ring === undefined) return;
-      const left = this.left.of(part.queue);
-      if (part.area === "desc" && part.queue.ring.kind === "packed") left.lastSlot = part.offset >> 4;
-      for (const at of left.at.keys()) if (takes(part.queue, read, at)) left.at.delete(at);
+      const ring = part?.queue.ring;
+      if (ring === undefined) return;
+      const area = ring.kind === "split" ? "device" : "desc";
+      if (part!.area !== area) return;
+      const left = this.left.of(part!.queue);
+      if (ring.kind === "packed") left.lastSlot = part!.offset >> 4;
+      if (left.at.size > 0) take(part!.queue, read, left.at);
     },
   };
 
@@ -61,9 +64,13 @@ export class Taken {
   }
 }
 
-/** Whether a read takes the used entry, or descriptor, at an address: its id or its length. */
-const takes = (queue: QueueModel, read: DriverRead, at: number): boolean =>
-  queue.ring!.kind === "split"
-    ? overlap(read.address, read.length, at, 8)
-    // Length and id of a packed descriptor.
-    : overlap(read.address, read.length, at + 8, 6);
+/** A read of the id or the length of used entries, or used descriptors, takes them. */
+function take(queue: QueueModel, read: DriverRead, left: Map<number, boolean>): void {
+  const ring = queue.ring!;
+  const [first, step, from, length] = ring.kind === "split"
+    ? [ring.addressOf("usedEntry", 0), 8, 0, 8]
+    : [ring.addressOf("descriptor", 0), 16, 8, 6];
+  const end = read.address + read.length;
+  let at = first + step * Math.max(0, Math.floor((read.address - first) / step));
+  for (; at < end; at += step) if (overlap(read.address, read.length, at + from, length)) left.delete(at);
+}

@@ -15,9 +15,11 @@ function fault(scene: Scene, write: DeviceWrite): string | undefined {
     const area = part.area === "desc" ? "the descriptor table" : "the driver area";
     return `${area} of ${part.queue.name}, at offset ${part.offset}: the driver's alone`;
   }
-  let other: string | undefined;
   for (const queue of enabledQueues(scene)) {
     if (isWithin(queue.ring!.ownerOf(write.address, write.length), write)) return undefined;
+  }
+  let other: string | undefined;
+  for (const queue of enabledQueues(scene)) {
     for (const chain of queue.ring!.inFlight.values()) {
       for (const s of chain.segments) {
         const end = s.address + s.length;

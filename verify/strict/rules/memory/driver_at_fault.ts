@@ -38,8 +38,7 @@ export class DriverAtFault {
       if (write && queue?.enabled && DESCRIBES_QUEUE.test(register ?? "")) this.queues.add(queue);
     },
     published: (queue, chain) => {
-      const earlier = [...queue.ring!.inFlight.values()].some((c) => c !== chain && c.id === chain.id);
-      if (chain.faults.length > 0 || earlier || overRing(this.scene, chain)) this.queues.add(queue);
+      if (chain.faults.length > 0 || overRing(this.scene, chain)) this.queues.add(queue);
     },
     write: (write) => {
       const { part } = write;

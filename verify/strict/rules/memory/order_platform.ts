@@ -1,8 +1,9 @@
+import { F } from "../../../../spec/virtio/features.ts";
 import { watchDeviceEvent, watchUsedDescriptors } from "../packed/barriers.ts";
 import { watchSuppression, watchUsedEntries } from "../split/barriers.ts";
 import type { Rule } from "../../rule.ts";
 import { watchPublished } from "./order.ts";
-import { together } from "./support.ts";
+import { onlyIf, together } from "./support.ts";
 
 const WANTED = "a barrier that orders accesses for devices (dma)";
 
@@ -16,13 +17,21 @@ export const ORDER_PLATFORM_BARRIERS: Rule = {
   hint:
     "Look at which feature chooses the barrier, and which way round: smp barriers without ORDER_PLATFORM, dma " +
     "barriers with it.",
-  watch: (scene) =>
-    together(
+  watch(scene) {
+    const rings = together(
       watchPublished(scene, "split", "smp", WANTED),
       watchPublished(scene, "packed", "smp", WANTED),
       watchSuppression(scene, "smp", "only a barrier for CPUs"),
       watchDeviceEvent(scene, "smp", "only a barrier for CPUs"),
       watchUsedEntries(scene, true, WANTED),
       watchUsedDescriptors(scene, "smp", "only a barrier for CPUs"),
-    ),
+    );
+    let negotiated = false;
+    return {
+      ...onlyIf(() => negotiated, rings),
+      featuresOk(device) {
+        negotiated ||= device.has(F.ORDER_PLATFORM);
+      },
+    };
+  },
 };

@@ -108,6 +108,14 @@ export function together(...watchers: readonly Watcher[]): Watcher {
   return all as Watcher;
 }
 
+/** A watcher that is told nothing unless `wanted`. */
+export function onlyIf(wanted: () => boolean, watcher: Watcher): Watcher {
+  const handlers = Object.entries(watcher) as [string, (...args: unknown[]) => void][];
+  return Object.fromEntries(handlers.map(([key, handler]) => [key, (...args: unknown[]) => {
+    if (wanted()) handler(...args);
+  }])) as Watcher;
+}
+
 /** Whether a write of the driver changed anything: a store of what stood there does not. Long writes count as changes. */
 export function changes(
   scene: Scene,
