@@ -8,6 +8,7 @@ import {
   browserTest,
   builtPage,
   eventually,
+  fits,
   isAt,
   numberIn,
   onPage,
@@ -96,6 +97,7 @@ browserTest(
         await page.fill(".view .bar input", "nobody");
         await sees(page, ".view .bar", /\b0 events/);
         await shot(page, "million");
+        await fits(page, "a million events");
         const longest = await page.evaluate(() => (globalThis as unknown as { longest: number }).longest);
         assert(longest < DEAF, `the page was deaf for ${longest} ms`);
         const heap = await page.evaluate(() =>

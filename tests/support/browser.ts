@@ -100,7 +100,7 @@ export async function shot(page: Page, name: string): Promise<void> {
   if (needs > has) throw new Error(`${name}: the page is ${needs - has} pixels wider than its window`);
 }
 
-/** Fails if a part of the page has to be scrolled sideways to be read. */
+/** Fails if a part of the page has to be scrolled sideways to be read, or the legend covers where the page is. */
 export async function fits(page: Page, name: string): Promise<void> {
   const wide = await page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>(".scroll, .views, aside, #view-panel")].filter((e) =>
@@ -110,6 +110,11 @@ export async function fits(page: Page, name: string): Promise<void> {
     )
   );
   if (wide.length > 0) throw new Error(`${name} is too wide: ${wide.join("; ")}`);
+  const covered = await page.evaluate(() => {
+    const [a, b] = [".run .where", ".legend"].map((s) => document.querySelector(s)!.getBoundingClientRect());
+    return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  });
+  if (covered) throw new Error(`${name}: the legend covers where the page is`);
 }
 
 /** Waits until a text is seen somewhere in the element. */
