@@ -190,7 +190,7 @@ export const KIN_PIECES: readonly Piece[] = [
       find: 'import { generalBarrier } from "../../../arch/barrier.ts";\n',
       replace: "",
     }],
-    scenario: { kind: "scene", name: "two_kernels" },
+    scenario: { kind: "scene", name: "ask_then_sleep" },
     expected: { rule: "interrupts-without-look", words: /waiting for interrupts/ },
   },
   {

@@ -9,6 +9,7 @@ import {
   BufferType,
   createVirtq,
   DeviceVec,
+  type UsedBufferToken,
   type Virtq,
 } from "../../../drivers/virtio/virtqueue/mod.ts";
 import type { Kernel } from "../../../kernel/mod.ts";
@@ -47,6 +48,12 @@ export class Ring {
       optional: ringFeatures(this.ctx),
     };
     this.vq = initCaps(caps, driver, this.ctx.log, (features) => {
+      caps.interrupt.connect({
+        name: "scene",
+        onConfig: () => {},
+        // It wakes the CPU; whoever waits looks again by itself.
+        queues: [{ index: 0, onUsed: () => {} }],
+      });
       const env = queueEnv(this.ctx, caps.comCfg.deviceName);
       return createVirtq(caps.comCfg, caps.notifCfg, size, 0, features, env);
     }).result;
@@ -73,14 +80,27 @@ export class Ring {
       throw error;
     }
   }
-  /** Waits for the next buffer that comes back. @throws {Error} if none does. */
+  /** Waits for the next buffer that comes back, and reads what is in it. @throws {Error} if none does. */
   take(): AvailBufferToken {
     for (let i = 0; i < PATIENCE; i++) {
       const used = this.vq.tryRecv();
-      if (used !== undefined) return used.token;
+      if (used !== undefined) {
+        this.look(used);
+        return used.token;
+      }
       this.ctx.platform.relax();
     }
     throw new Error("no buffer comes back");
+  }
+  /** Reads what the device wrote. */
+  private look(used: UsedBufferToken): void {
+    for (
+      let vec = used.usedRecvBuff.popFrontVec();
+      vec !== undefined;
+      vec = used.usedRecvBuff.popFrontVec()
+    ) {
+      vec.buffer.memory.readBytes(vec.buffer.offset, new Uint8Array(vec.len));
+    }
   }
   /** Resets the device, and frees all memory. */
   close(): void {

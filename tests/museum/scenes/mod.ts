@@ -64,6 +64,19 @@ function* oneInterrupt(kernel: Kernel): Task<number> {
   return 0;
 }
 
+/** Interrupts are asked for when a buffer is under way, and the CPU sleeps until one comes. */
+function* askThenSleep(kernel: Kernel): Task<number> {
+  const ring = new Ring(kernel, 8);
+  for (let i = 0; i < 4; i++) {
+    ring.vq.disableNotifs();
+    ring.give(ring.buffer(1));
+    if (!ring.vq.enableNotifs()) yield* sleep(kernel.parts.executor, 1e6);
+    ring.take();
+  }
+  ring.close();
+  return 0;
+}
+
 /** Machines and runs that no command line describes. A driver without mistakes gets through each of them without a report. */
 export const SCENES: Readonly<Record<string, Scene>> = {
   out_of_order_split: [{
@@ -77,6 +90,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     app: readRandom,
   }],
   one_interrupt: [{ line: rngLine(",packed=on"), latency: LATE, app: oneInterrupt }],
+  ask_then_sleep: [{ line: rngLine(), latency: LATE, app: askThenSleep }],
   full_packed: [{ line: rngLine(",packed=on"), latency: LATE, app: fill(8, 2, 3) }],
   full_split: [{ line: rngLine(), latency: LATE, app: fill(8, 2, 3) }],
   // Three descriptors in a ring of eight: chains lie across its end.
