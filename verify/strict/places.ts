@@ -5,8 +5,8 @@ const V8 = Error as ErrorConstructor & { stackTraceLimit?: number };
 const DEPTH = 24;
 /** Frames of a driver's place that are kept. */
 const KEPT = 8;
-/** Where a frame is not the driver's: the floor under it, what watches it, and the other half. */
-const NOT_DRIVER = /(?:^|\/)(?:arch|spec|verify|devices)\//;
+/** Where a frame is not the driver's: the floors under it, what watches it, and the other half. */
+const NOT_DRIVER = /(?:^|\/)(?:arch|mm|spec|verify|devices)\//;
 const FRAME = /^\s*at (?:(.*?) \()?(.*?):(\d+):(\d+)\)?$/;
 
 /** Takes the stack as it is now. Cheap; {@link placeOf} reads it when somebody wants to know. */

@@ -1,5 +1,6 @@
 import type { BufferView } from "../../events.ts";
 import type { DeviceModel } from "../../model/device.ts";
+import type { Place } from "../../report.ts";
 import type { Rule, Scene } from "../../rule.ts";
 import { hex } from "./support.ts";
 
@@ -10,22 +11,27 @@ export const MEMORY_LEAK: Rule = {
   level: "warning",
   section: "no clause: what was allocated is freed",
   title: "A driver that has shut its device down gives all device memory back",
-  hint:
-    "The owner's name says who asked for it. Is there a path, an error perhaps, on which it is not freed?",
-  watch: (scene) => ({
-    end(how) {
-      if (how !== "ended") return;
-      const left = [...scene.machine.allocated].filter((buffer) => !buffer.piece && isLeft(scene, buffer));
-      for (const buffer of left) {
-        scene.report({
-          device: deviceOf(scene, buffer),
-          found: `${buffer.length} bytes at ${hex(buffer.phys)}, "${buffer.owner}", are still allocated`,
-          expected: "freed before the end, as the device was reset",
-          place: [],
-        });
-      }
-    },
-  }),
+  hint: "The place is where it was asked for. Is there a path, an error perhaps, on which it is not freed?",
+  watch(scene) {
+    /** Where it was asked for, by the address. */
+    const askedFor = new Map<number, Place>();
+    return {
+      allocated: ({ piece, phys }) => void (piece || askedFor.set(phys, scene.machine.place())),
+      freed: ({ piece, phys }) => void (piece || askedFor.delete(phys)),
+      end(how) {
+        if (how !== "ended") return;
+        const left = [...scene.machine.allocated].filter((buffer) => !buffer.piece && isLeft(scene, buffer));
+        for (const buffer of left) {
+          scene.report({
+            device: deviceOf(scene, buffer),
+            found: `${buffer.length} bytes at ${hex(buffer.phys)}, "${buffer.owner}", are still allocated`,
+            expected: "freed before the end, as the device was reset",
+            place: askedFor.get(buffer.phys) ?? [],
+          });
+        }
+      },
+    };
+  },
 };
 
 /** A device that was driven, and reset at the end. */
