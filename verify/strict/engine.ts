@@ -3,6 +3,8 @@ import type { AllocatedMemory, AllocWatcher } from "../../mm/device_alloc.ts";
 import { F } from "../../spec/virtio/features.ts";
 import type { TraceEvent, TraceSink } from "../../spec/trace.ts";
 import { applyAccess, type RegisterEvents } from "./decode/apply.ts";
+import type { Target } from "./decode/address_map.ts";
+import { throughWindow } from "./decode/config_window.ts";
 import { commonRegister, mmioRegister } from "./decode/registers.ts";
 import type { Access, BufferView } from "./events.ts";
 import type { MemoryWatcher } from "./memory.ts";
@@ -244,13 +246,19 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
       this.check();
       return;
     }
-    const { device, space, offset } = target;
+    this.registerAccess(target, { address, width, value, write });
+  }
+  private registerAccess(
+    { device, space, offset }: Target,
+    rest: Pick<Access, "address" | "width" | "value" | "write">,
+  ): void {
+    const { machine } = this;
     const register = space === "common"
       ? commonRegister(offset)
       : space === "mmio"
       ? mmioRegister(offset)
       : space;
-    const access: Access = { device, space, register, offset, address, width, write, value };
+    const access: Access = { device, space, register, offset, ...rest };
     machine.remembered(access);
     this.watchers.tell("access", access);
     applyAccess(device, access, this.registerEvents);
@@ -267,6 +275,10 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     if (write && fn !== undefined) {
       fn.write(offset, width, value);
       machine.remap();
+    }
+    const target = fn && device && throughWindow(fn, offset, width);
+    if (target) {
+      this.registerAccess({ device, ...target }, { address: target.address, width, value, write });
     }
     this.check();
   }

@@ -65,7 +65,9 @@ export const FIRMWARE: readonly Legal[] = [
       };
       pci.store = (address, width, value) => {
         // Notifications go the short way.
-        if (!inStructures(address) || address >= pci.notifyBase) return store.call(pci, address, width, value);
+        if (!inStructures(address) || address >= pci.notifyBase) {
+          return store.call(pci, address, width, value);
+        }
         aim(address, width);
         pci.fn.write(window + Cap.EXTRA, width, value);
       };

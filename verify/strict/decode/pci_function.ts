@@ -28,6 +28,8 @@ export class PciFunctionState implements FunctionModel {
   readonly structures: readonly Structure[];
   /** Offset of the MSI-X capability; 0: none. */
   readonly msixAt: number;
+  /** Offsets of the capabilities, in the order of the list. */
+  readonly capabilities: readonly number[];
 
   constructor(
     readonly bdf: string,
@@ -36,7 +38,7 @@ export class PciFunctionState implements FunctionModel {
     private readonly mask: Uint8Array,
   ) {
     this.config = config.slice();
-    const caps = this.capabilities();
+    const caps = this.capabilities = this.listed();
     this.msixAt = caps.find((at) => config[at] === PciCapId.MSIX) ?? 0;
     this.structures = [...this.virtioStructures(caps), ...this.msixStructures()];
   }
@@ -97,7 +99,7 @@ export class PciFunctionState implements FunctionModel {
     return low === 0 || this.isUpperHalf(bar) ? 0 : 2 ** 32 - low;
   }
 
-  private capabilities(): number[] {
+  private listed(): number[] {
     const list: number[] = [];
     if ((this.u16(PciCfg.STATUS) & PciStatus.CAP_LIST) === 0) return list;
     for (let at = this.config[PciCfg.CAPABILITIES] & ~3; at !== 0 && list.length < 48;) {

@@ -39,25 +39,26 @@ function groupsOf(device: DeviceModel): readonly Group[] {
 
 /** The reading of a group that is going on. */
 interface Reading {
-  group: Group | undefined;
+  readonly group: Group;
   /** Values read by offset, and those of the round before without a look at the generation. */
   parts: Map<number, number>;
   round: Map<number, number> | undefined;
   place: Place;
+}
+/** It was found to have changed while a group was read, which is to be read again. */
+interface Changed {
+  readonly group: Group;
+  readonly from: number;
+  readonly to: number;
+  readonly place: Place;
+}
+interface Progress {
   /** config_generation, as read last. */
   before: number | undefined;
-  /** It was found to have changed, and the group is to be read again. */
-  changed: { group: Group; from: number; to: number; place: Place } | undefined;
+  /** By name of a group. */
+  readonly readings: Map<string, Reading>;
+  readonly changed: Map<string, Changed>;
 }
-
-const start = (): Reading => ({
-  group: undefined,
-  parts: new Map(),
-  round: undefined,
-  place: [],
-  before: undefined,
-  changed: undefined,
-});
 
 /** What takes several reads is checked with the generation. */
 export const CONFIG_GENERATION: Rule = {
@@ -68,47 +69,62 @@ export const CONFIG_GENERATION: Rule = {
   title: "What takes several reads of the configuration is read between two equal reads of config_generation",
   hint: "Read config_generation, the parts, config_generation again; if it changed read all of them again.",
   watch(scene) {
-    const readings = new PerDevice(start);
+    const all = new PerDevice((): Progress => ({
+      before: undefined,
+      readings: new Map(),
+      changed: new Map(),
+    }));
     const devices = new Set<DeviceModel>();
     /** The driver is done with reading, for now. */
     const settle = (device: DeviceModel) => {
-      const r = readings.of(device);
-      if (r.group !== undefined && r.parts.size > 1 && !sameTwice(r)) reportTorn(scene, device, r, r.group);
-      if (r.changed !== undefined) reportChanged(scene, device, r.changed);
-      Object.assign(r, { ...start(), before: r.before });
+      const { before, readings, changed } = all.of(device);
+      for (const r of readings.values()) {
+        if (r.parts.size > 1 && !sameTwice(r)) reportTorn(scene, device, r, before);
+      }
+      for (const c of changed.values()) reportChanged(scene, device, c);
+      readings.clear();
+      changed.clear();
     };
     const settleAll = () => devices.forEach(settle);
+    const generation = (device: DeviceModel, value: number) => {
+      const p = all.of(device);
+      for (const [name, r] of p.readings) {
+        if (r.parts.size < 2) continue;
+        if (p.before === undefined) reportTorn(scene, device, r, p.before);
+        else if (p.before !== value) {
+          p.changed.set(name, { group: r.group, from: p.before, to: value, place: scene.machine.place() });
+        }
+      }
+      p.readings.clear();
+      p.before = value;
+    };
     return {
       access(a) {
         const { device } = a;
         if (a.write || device.legacy) return;
-        const r = readings.of(device);
         if (purposeOf(a) === "generation") {
           devices.add(device);
-          const { group, before } = r;
-          if (group !== undefined && r.parts.size > 1) {
-            if (before === undefined) reportTorn(scene, device, r, group);
-            else if (before !== a.value) {
-              r.changed = { group, from: before, to: a.value, place: scene.machine.place() };
-            }
-          }
-          Object.assign(r, { ...start(), before: a.value, changed: r.changed });
-          return;
+          return generation(device, a.value);
         }
         if (purposeOf(a) !== "config") return;
         const at = configOffset(a);
         const group = groupsOf(device).find((g) => at >= g.start && at < g.end);
         if (group === undefined) return;
         devices.add(device);
-        if (r.changed?.group.name === group.name) r.changed = undefined;
-        if (r.group !== undefined && r.group.name !== group.name) settle(device);
+        const { readings, changed, before } = all.of(device);
+        changed.delete(group.name);
+        let r = readings.get(group.name);
+        if (r === undefined) {
+          readings.set(group.name, r = { group, parts: new Map(), round: undefined, place: [] });
+        }
         if (r.parts.has(at)) {
           // A driver may also read until it gets the same twice.
-          if (r.parts.size > 1 && r.round !== undefined && !sameTwice(r)) settle(device);
-          r.round = r.parts;
+          if (r.parts.size > 1 && r.round !== undefined && !sameTwice(r)) {
+            reportTorn(scene, device, r, before);
+            r.round = undefined;
+          } else r.round = r.parts;
           r.parts = new Map();
         }
-        r.group = group;
         r.parts.set(at, a.value);
         r.place = scene.machine.place();
       },
@@ -129,18 +145,19 @@ function sameTwice(r: Reading): boolean {
   return true;
 }
 
-function reportTorn(scene: Scene, device: DeviceModel, r: Reading, group: Group): void {
+function reportTorn(scene: Scene, device: DeviceModel, r: Reading, before: number | undefined): void {
+  const { group } = r;
   scene.report({
     device,
     found: `${group.name} ${verb(group)} read in ${r.parts.size} parts, and config_generation ` +
-      (r.before === undefined ? "not before" : "not afterwards"),
+      (before === undefined ? "not before" : "not afterwards"),
     expected: "config_generation read before and after, with the same value",
     evidence: [...r.parts].map(([at, value]) => ({ what: `configuration at ${hex(at)}`, value: hex(value) })),
     place: r.place,
   });
 }
 
-function reportChanged(scene: Scene, device: DeviceModel, c: NonNullable<Reading["changed"]>): void {
+function reportChanged(scene: Scene, device: DeviceModel, c: Changed): void {
   scene.report({
     device,
     found: `config_generation went from ${c.from} to ${c.to} while ${c.group.name} ${

@@ -77,8 +77,8 @@ export const FEATURE_SELECT_USED: Rule = {
         const s = isRead ? offered : accepted;
         const before = s.words.get(s.value ?? 0);
         // A word that is read again may have been forgotten; one that is written again with something else was meant
-        // for another.
-        const lost = !isRead && s.used && before !== undefined && before !== a.value;
+        // for another. One that leaves bits out may be a second thought.
+        const lost = !isRead && s.used && before !== undefined && (a.value & ~before) !== 0;
         if (s.skipped !== undefined || lost) {
           scene.report({
             device,

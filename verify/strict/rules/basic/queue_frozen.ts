@@ -111,6 +111,18 @@ export const QUEUE_WRITTEN_TWICE: Rule = {
           evidence: [{ what: nameOf(a), address: a.address, value: hex(a.value) }],
         });
       },
+      // Who has given the memory back has given that set-up up.
+      freed({ phys, length }) {
+        for (const device of scene.machine.devices) {
+          for (const { index, desc, driver, deviceArea } of device.queues.values()) {
+            for (const [area, at] of Object.entries({ desc, driver, device: deviceArea })) {
+              if (at < phys || at >= phys + length) continue;
+              written.of(device, index).delete(area);
+              written.of(device, index).delete(`${area}High`);
+            }
+          }
+        }
+      },
       reset: (device) => written.clear(device),
     };
   },

@@ -1,6 +1,6 @@
 /** Rules about what drivers read of the buffers that devices fill. */
 import type { Rule } from "../../rule.ts";
-import { RECEIVED_UNREAD } from "./received_unread.ts";
+import { RECEIVED_THROWN_AWAY, RECEIVED_UNREAD } from "./received_unread.ts";
 import { USED_LENGTH } from "./used_length.ts";
 
-export const BUFFER_RULES: readonly Rule[] = [USED_LENGTH, RECEIVED_UNREAD];
+export const BUFFER_RULES: readonly Rule[] = [USED_LENGTH, RECEIVED_UNREAD, RECEIVED_THROWN_AWAY];

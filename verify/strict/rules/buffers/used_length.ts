@@ -14,6 +14,9 @@ export interface Returned {
   readonly written: number;
 }
 
+/** Bytes of the longest load. */
+const WORD = 8;
+
 /** A watcher for reads of writable buffers behind what the device wrote, as long as the driver has written nothing there. */
 export function watchBeyond(
   { machine, report }: Parameters<Rule["watch"]>[0],
@@ -34,6 +37,8 @@ export function watchBeyond(
         const { queue, written, chain } = area.about;
         const from = Math.max(area.address, address);
         const to = Math.min(area.address + area.length, address + length);
+        // A load of a word that begins within what was written, and goes over its end.
+        if (length <= WORD && address < area.address && address % length === 0) continue;
         report({
           device: queue.device,
           queue,

@@ -7,6 +7,9 @@ import { suppressionRead } from "../split/barriers.ts";
 import { wishOf } from "./lost_notification.ts";
 import { looksForUsed } from "./notifications.ts";
 
+/** Looks in vain after which a driver waits. */
+const PATIENCE = 4;
+
 /** What the driver asked the device's wish, and when. */
 interface Asked {
   /** The wish was read while there was nothing new to tell of. */
@@ -17,6 +20,8 @@ interface Asked {
   decided: boolean;
   /** As {@link before}, when the open chains were published. */
   early: boolean;
+  /** Looks for used buffers since, in vain. */
+  looks: number;
   place: Place;
 }
 
@@ -43,6 +48,7 @@ export const SUPPRESSION_READ_EARLY: Rule = {
       open: false,
       decided: false,
       early: false,
+      looks: 0,
       place: [],
     }));
     const settle = (queue: QueueModel, state: Asked) => {
@@ -70,7 +76,9 @@ export const SUPPRESSION_READ_EARLY: Rule = {
         state.early = state.before;
         state.before = state.decided = false;
         state.open = true;
+        state.looks = 0;
       },
+      used: (queue) => void (asked.of(queue).looks = 0),
       notified(_device, queue) {
         if (queue === undefined) return;
         const state = asked.of(queue);
@@ -87,7 +95,8 @@ export const SUPPRESSION_READ_EARLY: Rule = {
           } else if (!state.decided) state.before = true;
         } else if (looksForUsed(read)) {
           state.decided = false;
-          settle(queue, state);
+          // Who looks now and then while it fills the ring may still notify; who looks on and on waits.
+          if (++state.looks > PATIENCE) settle(queue, state);
         }
       },
       idle() {

@@ -4,8 +4,10 @@ import { bytesAt, descriptorAt, PerQueue, plural } from "../memory/support.ts";
 import { looksForUsed } from "./notifications.ts";
 import { Taken } from "./taken.ts";
 
-/** Looks after which a driver will not take any more what is there. */
-const PATIENCE = 1000;
+/** Looks after which a driver that ends has not taken what was there because it did not find it. */
+const MANY = 1000;
+/** Looks after which it never will. Who only asks whether there is something, for a reader that is busy, asks less. */
+const PATIENCE = 100_000;
 
 /** Used buffers that a driver looks for, and does not find. */
 export const USED_BUFFERS_IGNORED: Rule = {
@@ -21,7 +23,7 @@ export const USED_BUFFERS_IGNORED: Rule = {
   watch(scene) {
     const taken = new Taken();
     const looks = new PerQueue(() => ({ count: 0, left: 0 }));
-    const { used: noteUsed, read: noteRead } = taken.watcher;
+    const { used: noteUsed, read: noteRead, queueStopped: noteStopped } = taken.watcher;
     const look = (queue: QueueModel) => {
       const state = looks.of(queue);
       const left = taken.count(queue);
@@ -30,14 +32,17 @@ export const USED_BUFFERS_IGNORED: Rule = {
         state.count = 0;
         return;
       }
-      if (++state.count !== PATIENCE) return;
+      if (++state.count === PATIENCE) report(queue, PATIENCE);
+    };
+    const report = (queue: QueueModel, count: number) => {
+      const left = taken.count(queue);
       const ring = queue.ring!;
       const elsewhere = taken.elsewhere(queue);
       scene.report({
         device: queue.device,
         queue,
         found:
-          `the driver has looked ${PATIENCE} times for what came back in ${queue.name}, and does not take the ` +
+          `the driver has looked ${count} times for what came back in ${queue.name}, and does not take the ` +
           `${plural(left, "buffer")} there` +
           (elsewhere === undefined
             ? ""
@@ -51,9 +56,21 @@ export const USED_BUFFERS_IGNORED: Rule = {
           : [descriptorAt(scene, queue, taken.oldest(queue)!)],
       });
     };
+    const settle = (queue: QueueModel) => {
+      const { count } = looks.of(queue);
+      looks.forget(queue);
+      if (count >= MANY && count < PATIENCE && taken.count(queue) > 0) report(queue, count);
+    };
     return {
       ...taken.watcher,
       used: noteUsed,
+      queueStopped(queue) {
+        settle(queue);
+        noteStopped?.(queue);
+      },
+      end() {
+        for (const [queue] of [...looks.entries()]) settle(queue);
+      },
       read(read) {
         noteRead?.(read);
         if (read.part !== undefined && looksForUsed(read)) look(read.part.queue);

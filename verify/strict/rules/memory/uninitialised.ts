@@ -1,4 +1,11 @@
+import { ETHERNET_MINIMUM } from "../../../../inet/ethernet.ts";
+import { VirtioId } from "../../../../spec/virtio/ids.ts";
+import type { Chain } from "../../model/chain.ts";
+import type { MachineModel } from "../../model/machine.ts";
+import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
+import { headerSize } from "../net/tx_packet.ts";
+import { lengthOf } from "../support/segments.ts";
 import { bytesAt, chainName, stretch } from "./support.ts";
 
 /**
@@ -18,6 +25,7 @@ export const UNWRITTEN_SENT: Rule = {
       const wrong = chain.segments.findLast((s) => !s.writable);
       if (wrong === undefined || wrong.length === 0 || !machine.isRam(wrong.address, wrong.length)) return;
       if (machine.isInitialised(wrong.address + wrong.length - 1, 1)) return;
+      if (isPadding(machine, queue, chain)) return;
       let first = wrong.length - 1;
       while (first > 0 && !machine.isInitialised(wrong.address + first - 1, 1)) first--;
       scene.report({
@@ -33,3 +41,11 @@ export const UNWRITTEN_SENT: Rule = {
     },
   }),
 };
+
+/** A frame that was filled up with the allocator's zeros to the shortest that Ethernet knows. */
+function isPadding(machine: MachineModel, { device }: QueueModel, chain: Chain): boolean {
+  const length = lengthOf(chain, false);
+  if (device.virtioId !== VirtioId.Net || length > headerSize(device) + ETHERNET_MINIMUM) return false;
+  const { address, length: last } = chain.segments.findLast((s) => !s.writable)!;
+  return machine.bytes(address, last).at(-1) === 0;
+}

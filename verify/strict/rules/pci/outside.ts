@@ -7,6 +7,9 @@ import { bytes, hex } from "../basic/_registers.ts";
 /** How far behind a BAR an access that hits nothing counts as meant for it: bytes. */
 const NEAR = 1 << 20;
 
+/** From here to 4 GiB the platform has its own: interrupt controllers, timers, firmware. BARs may lie right below. */
+const PLATFORM = { start: 0xfec0_0000, end: 2 ** 32 };
+
 interface MemoryBar {
   readonly device: DeviceModel;
   readonly bar: number;
@@ -55,7 +58,7 @@ export const PCI_OUTSIDE_STRUCTURES: Rule = {
       });
     },
     foreign(a) {
-      if (a.ports) return;
+      if (a.ports || a.address >= PLATFORM.start && a.address < PLATFORM.end) return;
       const below = nearestBar(scene.machine, a.address);
       if (below === undefined) return;
       const { device, bar, start, end } = below;

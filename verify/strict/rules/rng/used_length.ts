@@ -54,7 +54,8 @@ export const RNG_LENGTH_EXAMINED: Rule = {
       read({ address, length, part }) {
         if (part !== undefined) {
           for (const [at, chain] of lengths) {
-            if (at < address || at + 4 > address + length) continue;
+            // Of a short buffer's length the lower half says all.
+            if (at < address || at + 2 > address + length) continue;
             lengths.delete(at);
             examined(chain);
           }

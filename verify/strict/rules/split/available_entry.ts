@@ -1,7 +1,8 @@
 import { Avail } from "../../../../spec/virtio/split.ts";
 import type { QueueModel } from "../../model/queue.ts";
-import type { Rule } from "../../rule.ts";
-import { bytesAt, PerQueue } from "../memory/support.ts";
+import type { DriverWrite } from "../../events.ts";
+import type { Rule, Scene } from "../../rule.ts";
+import { before16, bytesAt, PerQueue } from "../memory/support.ts";
 
 /** How far a ring's entries are known to be read. */
 interface Progress {
@@ -38,10 +39,11 @@ export const SPLIT_ENTRY_BEFORE_INDEX: Rule = {
         if (part === undefined || ring?.kind !== "split" || part.area !== "driver") return;
         // A write of the whole area sets the ring up anew; what it breaks, the index tells.
         if (write.length > 4 || part.offset < Avail.RING) return;
-        const slot = (part.offset - Avail.RING) >> 1;
-        if (slot >= ring.size) return;
+        const slot = slotsOf(scene, write, part.offset).find((s) =>
+          s < ring.size && visible(part.queue, s, progress.of(part.queue).unread) !== undefined
+        );
+        if (slot === undefined) return;
         const position = visible(part.queue, slot, progress.of(part.queue).unread);
-        if (position === undefined) return;
         const entry = ring.addressOf("availEntry", slot);
         scene.report({
           device: part.queue.device,
@@ -58,6 +60,17 @@ export const SPLIT_ENTRY_BEFORE_INDEX: Rule = {
     };
   },
 };
+
+/** The entries that a write is about: of a store of two, those that it changes. */
+function slotsOf(scene: Scene, write: DriverWrite, offset: number): number[] {
+  const first = (offset - Avail.RING) >> 1, last = (offset + write.length - 1 - Avail.RING) >> 1;
+  if (first === last) return [first];
+  return [first, last].filter((slot) => {
+    const field = write.address - offset + Avail.RING + 2 * slot;
+    const before = before16(write, field);
+    return before === undefined || before !== scene.machine.u16(field);
+  });
+}
 
 /** The position that an entry has for the device, which may still read it; undefined: the entry is the driver's. */
 function visible(queue: QueueModel, slot: number, unread: number): number | undefined {
