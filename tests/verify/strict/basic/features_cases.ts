@@ -11,6 +11,7 @@ import {
   FEATURES_READ,
   VERSION_1_ACCEPTED,
 } from "../../../../verify/strict/rules/basic/features.ts";
+import { FEATURES_GIVEN_UP } from "../../../../verify/strict/rules/basic/features_given_up.ts";
 import {
   FEATURES_AFTER_DRIVER,
   FEATURES_CONFIRMED,
@@ -167,6 +168,18 @@ export const FEATURES_CASES: readonly Case[] = [
       pci: "driver_feature was written with 0x1 after 0x1000, both as word 0",
       mmio: "driver_features was written with 0x1 after 0x1000, both as word 0",
     },
+  },
+  {
+    rule: FEATURES_GIVEN_UP,
+    what: "FAILED after two looks at the same word",
+    steps: (b) => {
+      b.upTo("acknowledge");
+      b.transport.offered(0);
+      b.transport.offered(0);
+      b.transport.setStatus(0x83);
+    },
+    found: "FAILED was written, and of the offered features word 1 was never read",
+    expected: "words 0 and 1 read before the driver decides",
   },
   {
     rule: FEATURES_AFTER_DRIVER,

@@ -10,12 +10,11 @@ import {
 } from "../../../../verify/strict/rules/pci/config_space.ts";
 import {
   MSIX_ENTRY_FILLED,
-  MSIX_ISR_READ,
+  MSIX_ENTRY_MASKED,
   MSIX_MESSAGE,
-  MSIX_READ_BACK,
-  MSIX_UNMASKED,
-  MSIX_VECTOR_RANGE,
-} from "../../../../verify/strict/rules/pci/msix.ts";
+} from "../../../../verify/strict/rules/pci/msix_entry.ts";
+import { MSIX_ISR_READ, MSIX_UNMASKED } from "../../../../verify/strict/rules/pci/msix_mask.ts";
+import { MSIX_READ_BACK, MSIX_VECTOR_RANGE } from "../../../../verify/strict/rules/pci/msix_vectors.ts";
 import { PCI_NOTIFY_QUEUE, PCI_NOTIFY_WIDTH } from "../../../../verify/strict/rules/pci/notify.ts";
 import { PCI_OUTSIDE_STRUCTURES } from "../../../../verify/strict/rules/pci/outside.ts";
 import { PCI_ACCESS_WIDTH, PCI_READ_ONLY } from "../../../../verify/strict/rules/pci/registers.ts";
@@ -338,6 +337,13 @@ export const PCI_CASES: readonly Case[] = ([
       b.student.driverOk();
     },
     found: "configuration changes has vector 0, and MSI-X is not enabled",
+  },
+  {
+    rule: MSIX_ENTRY_MASKED,
+    what: "an entry gets another vector while it is open",
+    steps: (b) => b.upTo("live").pci.store(b.pci.interrupts.table + 16 + 8, 4, 70),
+    found: "the data of MSI-X entry 1 was written with 0x46 while the entry was not masked",
+    expected: "bit 0 of the entry's vector control set",
   },
   {
     rule: MSIX_MESSAGE,

@@ -6,6 +6,7 @@ import { CONFIG_GENERATION } from "./config_generation.ts";
 import { CONFIG_WRITE_AFTER_FEATURES, NOTIFY_AFTER_DRIVER_OK } from "./early.ts";
 import { AFTER_FAILED, AFTER_NEEDS_RESET } from "./failed.ts";
 import { FEATURE_SELECT_USED, FEATURE_WORD_SELECTED } from "./feature_select.ts";
+import { FEATURES_GIVEN_UP } from "./features_given_up.ts";
 import { FEATURES_CONSISTENT, FEATURES_OFFERED, FEATURES_READ, VERSION_1_ACCEPTED } from "./features.ts";
 import {
   FEATURES_AFTER_DRIVER,
@@ -46,6 +47,7 @@ export const BASIC_RULES: readonly Rule[] = [
   FEATURES_READ,
   FEATURES_CONSISTENT,
   FEATURES_KNOWN,
+  FEATURES_GIVEN_UP,
   SR_IOV_CAPABILITY,
   VERSION_1_ACCEPTED,
   FEATURE_WORD_SELECTED,

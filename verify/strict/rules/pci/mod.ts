@@ -4,14 +4,9 @@ import { BAR_ADDRESS } from "./bar_address.ts";
 import { CAPABILITY_WRITTEN, CONFIG_WINDOW } from "./capabilities.ts";
 import { FIRST_STRUCTURE, GIVEN_UP } from "./choice.ts";
 import { BAR_WHILE_DECODING, BUS_MASTER, MEMORY_DECODING } from "./config_space.ts";
-import {
-  MSIX_ENTRY_FILLED,
-  MSIX_ISR_READ,
-  MSIX_MESSAGE,
-  MSIX_READ_BACK,
-  MSIX_UNMASKED,
-  MSIX_VECTOR_RANGE,
-} from "./msix.ts";
+import { MSIX_ENTRY_FILLED, MSIX_ENTRY_MASKED, MSIX_MESSAGE } from "./msix_entry.ts";
+import { MSIX_ISR_READ, MSIX_UNMASKED } from "./msix_mask.ts";
+import { MSIX_READ_BACK, MSIX_VECTOR_RANGE } from "./msix_vectors.ts";
 import { PCI_NOTIFY_QUEUE, PCI_NOTIFY_WIDTH } from "./notify.ts";
 import { PCI_OUTSIDE_STRUCTURES } from "./outside.ts";
 import { PCI_ACCESS_WIDTH, PCI_READ_ONLY } from "./registers.ts";
@@ -34,6 +29,7 @@ export const PCI_RULES: readonly Rule[] = [
   MSIX_VECTOR_RANGE,
   MSIX_READ_BACK,
   MSIX_ENTRY_FILLED,
+  MSIX_ENTRY_MASKED,
   MSIX_MESSAGE,
   MSIX_UNMASKED,
   MSIX_ISR_READ,
