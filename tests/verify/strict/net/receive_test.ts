@@ -140,6 +140,41 @@ onceTest("merged frames: all buffers are read", () => {
   ]);
 });
 
+onceTest("a receive queue has buffers again in time", () => {
+  const start = () => {
+    const card = new HandDevice(1, F.VERSION_1, [0, 1]);
+    const buffers = [0, 1].flatMap(() => card.publish(0, 1526));
+    return { card, buffers };
+  };
+  const given = start();
+  given.card.use(0, 72);
+  given.card.use(0, 72);
+  given.card.idle();
+  given.card.publishAt(0, given.buffers[0], 1526);
+  given.card.time = 5e9;
+  given.card.idle();
+  given.card.strict.end("stuck");
+  assertEquals(given.card.lines("net-rx-empty"), []);
+  const kept = start();
+  kept.card.use(0, 72);
+  kept.card.time = 3e9;
+  kept.card.use(0, 72);
+  kept.card.idle();
+  assertEquals(kept.card.lines("net-rx-empty"), []);
+  kept.card.time = 4e9;
+  kept.card.idle();
+  assertEquals(kept.card.lines("net-rx-empty"), [
+    "warning net-rx-empty: the queue has no buffer, for 1000000000 ns; all 2 of it were used; " +
+    "expected buffers for the frames that come next",
+  ]);
+  const stuck = start();
+  stuck.card.use(0, 72);
+  stuck.card.use(0, 72);
+  stuck.card.idle();
+  stuck.card.strict.end("stuck");
+  assertEquals(stuck.card.lines("net-rx-empty").length, 1);
+});
+
 onceTest("num_buffers without MRG_RXBUF is not looked at", () => {
   const look = (features: bigint, at: number, length: number) => {
     const card = new HandDevice(1, F.VERSION_1 | features, [0, 1]);

@@ -14,6 +14,7 @@ import { NET_CTRL_PAIRS_QUEUES, NET_CTRL_PAIRS_RANGE, NET_RX_POPULATED, NET_TX_P
 import { NET_CTRL_COALESCE, NET_CTRL_HASH_RESERVED, NET_CTRL_RSS } from "./ctrl_rss.ts";
 import { NET_RX_WRITABLE, NET_TX_READABLE } from "./direction.ts";
 import { NET_RX_BUFFER_SIZE, NET_RX_HEADER_FITS, NET_RX_ROOM } from "./rx_buffers.ts";
+import { NET_RX_EMPTY } from "./rx_empty.ts";
 import { NET_RX_FLAGS, NET_RX_HEADER_SIZE } from "./rx_header.ts";
 import { NET_RX_SKIPPED } from "./rx_merged.ts";
 import { NET_RX_NUM_BUFFERS } from "./rx_num_buffers.ts";
@@ -72,6 +73,7 @@ export const NET_RULES: readonly Rule[] = [
   NET_RX_BUFFER_SIZE,
   NET_RX_ROOM,
   NET_RX_POPULATED,
+  NET_RX_EMPTY,
   NET_RX_SKIPPED,
   NET_RX_REST,
   NET_RX_NUM_BUFFERS,
