@@ -1,8 +1,9 @@
 /** That the museum does not rot: every mistake fits the sources and type-checks, every number has a piece. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Report } from "../../verify/strict/report.ts";
 import { onceTest } from "../support/once.ts";
 import { LIST, PIECES } from "./catalogue.ts";
-import { judge, type Outcome } from "./judge.ts";
+import { judge, type Outcome, show, unrun } from "./judge.ts";
 import { perform } from "./perform.ts";
 import { type Exhibit, isExhibit } from "./piece.ts";
 import { plant } from "./plant.ts";
@@ -72,6 +73,58 @@ onceTest("museum: every mistake fits the sources as they are, and type-checks", 
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+onceTest(
+  "museum: what is said of a piece that is missed, whose scenario is not green, or that is not run",
+  () => {
+    const piece = PIECES.find((p): p is Exhibit => p.id === "2" && isExhibit(p))!;
+    const report = {
+      ...{
+        rule: piece.expected.rule!,
+        level: "violation",
+        clauses: ["c:Some Section#1"],
+        section: "s",
+        title: "t",
+      },
+      ...{
+        hint: "h",
+        device: "d",
+        queue: 0,
+        time: 0,
+        event: 0,
+        evidence: [],
+        place: [],
+        count: 1,
+        lastTime: 0,
+      },
+      ...{ found: "descriptor 3 belongs to the chain of head 3", expected: "another" },
+    } as const;
+    const seen = (reports: Report[], green = false) => ({ green, reports, text: "a\nb\nthe end" });
+    const clean = seen([], true);
+    const said = (outcome: Outcome) => show(outcome).split("\n")[1].trim();
+    assertEquals(
+      said(judge(piece, seen([report]), clean)),
+      `caught by ${report.rule} (Some Section#1): descriptor 3 belongs to the chain of head 3 (expected: another)`,
+    );
+    assertEquals(said(judge(piece, seen([]), clean)), "MISSED: a | b | the end");
+    // Another rule, or other words, are not what was asked for.
+    const other = { ...report, rule: "other-rule" }, words = { ...report, found: "something" };
+    assertEquals(judge(piece, seen([other, words]), clean).verdict, "missed");
+    assertEquals(said(judge(piece, seen([other]), clean)), `MISSED: other-rule: ${report.found}`);
+    assertEquals(
+      said(judge(piece, clean, seen([other]))),
+      `NOT GREEN: without the mistake: other-rule: ${report.found}`,
+    );
+    assertEquals(judge(piece, clean, seen([])).verdict, "not green");
+    const { id, number, fix, title, mistake } = piece;
+    assertEquals(unrun({ id, number, fix, title, notHere: "no locks" }).verdict, "not here");
+    assertEquals(said(unrun({ id, number, fix, title, notHere: "no locks" })), "not here: no locks");
+    assertEquals(
+      said(unrun({ id, number, fix, title, mistake, needs: "explorer" })),
+      "needs: explorer: only another order of memory accesses shows it",
+    );
+  },
+);
 
 /** One of each way to be seen. */
 const SHOWN = ["2", "7a", "10"];
