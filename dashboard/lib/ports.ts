@@ -9,17 +9,32 @@ export interface WorkerLike {
   onerror: ((event: ErrorEvent) => void) | null;
 }
 
-/** A worker in the page. */
-export function workerPort(worker: WorkerLike): Port {
+/**
+ * A worker in the page.
+ *
+ * @param missed what it has said before; it is passed on once the port's user is there.
+ */
+export function workerPort(
+  worker: WorkerLike,
+  missed?: { readonly messages: readonly MessageEvent[]; readonly error: ErrorEvent | undefined },
+): Port {
   const port: Port = {
     send: (message) => worker.postMessage(message),
     onMessage: undefined,
     onClose: undefined,
     close: () => worker.terminate(),
   };
-  worker.onmessage = (event) => port.onMessage?.(event.data);
-  worker.onerror = (event) =>
+  const hear = (event: MessageEvent) => port.onMessage?.(event.data);
+  const fail = (event: ErrorEvent) =>
     port.onClose?.(`the machine's worker failed: ${event.message || "it cannot be loaded"}`);
+  worker.onmessage = hear;
+  worker.onerror = fail;
+  if (missed !== undefined) {
+    queueMicrotask(() => {
+      missed.messages.forEach(hear);
+      if (missed.error !== undefined) fail(missed.error);
+    });
+  }
   return port;
 }
 
