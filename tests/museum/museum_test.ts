@@ -78,27 +78,24 @@ onceTest(
   "museum: what is said of a piece that is missed, whose scenario is not green, or that is not run",
   () => {
     const piece = PIECES.find((p): p is Exhibit => p.id === "2" && isExhibit(p))!;
-    const report = {
-      ...{
-        rule: piece.expected.rule!,
-        level: "violation",
-        clauses: ["c:Some Section#1"],
-        section: "s",
-        title: "t",
-      },
-      ...{
-        hint: "h",
-        device: "d",
-        queue: 0,
-        time: 0,
-        event: 0,
-        evidence: [],
-        place: [],
-        count: 1,
-        lastTime: 0,
-      },
-      ...{ found: "descriptor 3 belongs to the chain of head 3", expected: "another" },
-    } as const;
+    const report: Report = {
+      rule: piece.expected.rule!,
+      level: "violation",
+      clauses: ["c:Some Section#1"],
+      section: "s",
+      title: "t",
+      hint: "h",
+      device: "d",
+      queue: 0,
+      time: 0,
+      event: 0,
+      found: "descriptor 3 belongs to the chain of head 3",
+      expected: "another",
+      evidence: [],
+      place: [],
+      count: 1,
+      lastTime: 0,
+    };
     const seen = (reports: Report[], green = false) => ({ green, reports, text: "a\nb\nthe end" });
     const clean = seen([], true);
     const said = (outcome: Outcome) => show(outcome).split("\n")[1].trim();
