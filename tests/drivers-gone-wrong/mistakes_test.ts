@@ -10,6 +10,8 @@ import { drive, type Outcome, simulatedWorld } from "./world.ts";
 
 /** What is said of a machine that nothing can wake: true of every run that ends so. */
 const STUCK = "stuck-machine";
+/** Where the driver's code is. */
+const HERE = "tests/drivers-gone-wrong/";
 
 function run(mistake: Mistake, s: Setting): Outcome {
   const world = simulatedWorld(s, RULES);
@@ -29,8 +31,11 @@ function judge(mistake: Mistake, s: Setting): string[] {
   const { rule, found } = mistake.expect;
   const allowed = new Set([rule, ...mistake.also ?? [], ...error instanceof DeadlockError ? [STUCK] : []]);
   const lines: string[] = [];
-  if (!reports.some((r) => isExpected(mistake, r))) {
-    lines.push(`no report of ${rule}${found === undefined ? "" : ` with ${found}`}`);
+  const hit = reports.find((r) => isExpected(mistake, r));
+  if (hit === undefined) lines.push(`no report of ${rule}${found === undefined ? "" : ` with ${found}`}`);
+  // A machine that stands still is nobody's line; all else is somebody's, and that is the student.
+  else if (rule !== STUCK && !hit.place[0]?.file.startsWith(HERE)) {
+    lines.push(`the place is ${hit.place[0]?.file ?? "not known"}`);
   }
   for (const r of reports) {
     if (r.level === "violation" && !allowed.has(r.rule)) lines.push(`not expected: ${r.rule}: ${r.found}`);
