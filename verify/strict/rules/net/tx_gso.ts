@@ -1,21 +1,22 @@
 import { featureNames, NetF } from "../../../../spec/virtio/features.ts";
 import { VirtioId } from "../../../../spec/virtio/ids.ts";
 import { NetGso, NetHdrF } from "../../../../spec/virtio/net.ts";
-import { headersLength, ipLayout } from "./layout.ts";
-import { hex, transmitRule, type Transmitted } from "./tx_rule.ts";
+import { hex, transmitRule } from "./tx_rule.ts";
 
 const TX = "drivernormative:Device Types / Network Device / Device Operation / Packet Transmission";
 const SECTION = "virtio 1.4, 5.1.6.2.1";
-const TUNNEL = NetGso.UDP_TUNNEL_IPV4 | NetGso.UDP_TUNNEL_IPV6;
+/** Bits of gso_type that speak of a tunnel. */
+export const TUNNEL = NetGso.UDP_TUNNEL_IPV4 | NetGso.UDP_TUNNEL_IPV6;
 
-/** gso_type without its bits, and the feature that it needs. */
+/** Kinds of segmentation by gso_type, and the feature that each needs. */
 const KINDS = new Map<number, { name: string; feature: bigint }>([
   [NetGso.TCPV4, { name: "TCPV4", feature: NetF.HOST_TSO4 }],
   [NetGso.TCPV6, { name: "TCPV6", feature: NetF.HOST_TSO6 }],
   [NetGso.UDP, { name: "UDP", feature: NetF.HOST_UFO }],
   [NetGso.UDP_L4, { name: "UDP_L4", feature: NetF.HOST_USO }],
 ]);
-const kind = (gsoType: number) => gsoType & ~(TUNNEL | NetGso.ECN);
+/** gso_type without its bits. */
+export const gsoKind = (gsoType: number): number => gsoType & ~(TUNNEL | NetGso.ECN);
 
 export const NET_TX_GSO_FEATURE = transmitRule(
   {
@@ -28,7 +29,7 @@ export const NET_TX_GSO_FEATURE = transmitRule(
       "HOST_* features are what the device does for frames to send; GUEST_* are what it may do to received ones.",
   },
   ({ packet, device }) => {
-    const wanted = kind(packet.gsoType);
+    const wanted = gsoKind(packet.gsoType);
     if (wanted === NetGso.NONE) return undefined;
     const found = KINDS.get(wanted);
     if (found !== undefined && device.has(found.feature)) return undefined;
@@ -53,7 +54,7 @@ export const NET_TX_GSO_FIELDS = transmitRule(
   },
   ({ packet, device }) => {
     // Without the feature the frame is wrong already.
-    if (!device.has(KINDS.get(kind(packet.gsoType))?.feature ?? 0n)) return undefined;
+    if (!device.has(KINDS.get(gsoKind(packet.gsoType))?.feature ?? 0n)) return undefined;
     const type = `gso_type is ${hex(packet.gsoType)}`;
     if ((packet.flags & NetHdrF.NEEDS_CSUM) === 0) {
       return {
@@ -86,7 +87,7 @@ export const NET_TX_GSO_TUNNEL = transmitRule(
     if (bits === TUNNEL) {
       return { found, expected: "bit 0x20 for an inner IPv4 packet, or 0x40 for IPv6, not both" };
     }
-    if (bits !== 0 && kind(packet.gsoType) === NetGso.UDP) {
+    if (bits !== 0 && gsoKind(packet.gsoType) === NetGso.UDP) {
       return { found, expected: "another type than UDP (3), which no tunnel carries" };
     }
     if (
@@ -96,94 +97,5 @@ export const NET_TX_GSO_TUNNEL = transmitRule(
       return { found, expected: "a tunnel bit in gso_type beside the flag UDP_TUNNEL_CSUM" };
     }
     return undefined;
-  },
-);
-
-/** TCP's CWR among the flags at byte 13 of its header: the one that must be on the first piece alone. */
-const CWR = 0x80;
-
-export const NET_TX_GSO_ECN = transmitRule(
-  {
-    id: "net-tx-gso-ecn",
-    clauses: [`${TX}#15`],
-    level: "violation",
-    section: SECTION,
-    title: "With HOST_ECN a TCP packet to be cut that tells of congestion is marked ECN",
-    hint: "Set bit 0x80 of gso_type if CWR is set in the TCP header: only the first piece may carry it.",
-  },
-  ({ packet, device }) => {
-    const type = kind(packet.gsoType);
-    if ((packet.gsoType & NetGso.ECN) !== 0 || !device.has(NetF.HOST_ECN)) return undefined;
-    if (type !== NetGso.TCPV4 && type !== NetGso.TCPV6) return undefined;
-    const layout = ipLayout(packet.frame);
-    if (layout?.protocol !== "TCP" || (packet.frame[layout.transport + 13] & CWR) === 0) return undefined;
-    return {
-      found: `gso_type is ${hex(packet.gsoType)} for a packet with CWR`,
-      expected: "the bit ECN (0x80)",
-    };
-  },
-);
-
-export const NET_TX_GSO_ECN_FEATURE = transmitRule(
-  {
-    id: "net-tx-gso-ecn-feature",
-    clauses: [`${TX}#14`],
-    level: "warning",
-    section: SECTION,
-    title: "Without HOST_ECN no TCP packet to be cut tells of congestion",
-    hint: "Cut such packets in software, or negotiate HOST_ECN.",
-  },
-  ({ packet, device }) => {
-    if (device.has(NetF.HOST_ECN)) return undefined;
-    if ((packet.gsoType & NetGso.ECN) !== 0) {
-      return { found: `gso_type is ${hex(packet.gsoType)}: it has the bit ECN`, expected: "no such packet" };
-    }
-    const type = kind(packet.gsoType);
-    const layout = type === NetGso.TCPV4 || type === NetGso.TCPV6 ? ipLayout(packet.frame) : undefined;
-    if (layout?.protocol !== "TCP" || (packet.frame[layout.transport + 13] & CWR) === 0) return undefined;
-    return { found: `a TCP packet with CWR and gso_type ${hex(packet.gsoType)}`, expected: "no such packet" };
-  },
-);
-
-/** Bytes of headers in a frame that is to be cut; undefined if they cannot be told. */
-function headers({ packet }: Transmitted): number | undefined {
-  if (kind(packet.gsoType) === NetGso.NONE || (packet.gsoType & TUNNEL) !== 0) return undefined;
-  const layout = ipLayout(packet.frame);
-  return layout?.protocol === undefined ? undefined : headersLength(packet.frame, layout);
-}
-
-const HDR_LEN_HINT =
-  "Count from the start of the Ethernet frame up to the transport's payload, TCP options included; the virtio header " +
-  "does not count.";
-
-export const NET_TX_HDR_LEN_EXACT = transmitRule(
-  {
-    id: "net-tx-hdr-len-exact",
-    clauses: [`${TX}#34`],
-    level: "violation",
-    section: SECTION,
-    title: "With GUEST_HDRLEN hdr_len of a frame to be cut is the exact length of its headers",
-    hint: HDR_LEN_HINT,
-  },
-  (sent) => {
-    const length = sent.device.has(NetF.GUEST_HDRLEN) ? headers(sent) : undefined;
-    if (length === undefined || sent.packet.hdrLen === length) return undefined;
-    return { found: `hdr_len is ${sent.packet.hdrLen}`, expected: `${length}` };
-  },
-);
-
-export const NET_TX_HDR_LEN = transmitRule(
-  {
-    id: "net-tx-hdr-len",
-    clauses: [`${TX}#35`],
-    level: "warning",
-    section: SECTION,
-    title: "hdr_len of a frame to be cut covers its headers",
-    hint: HDR_LEN_HINT,
-  },
-  (sent) => {
-    const length = sent.device.has(NetF.GUEST_HDRLEN) ? undefined : headers(sent);
-    if (length === undefined || sent.packet.hdrLen >= length) return undefined;
-    return { found: `hdr_len is ${sent.packet.hdrLen}`, expected: `at least ${length}` };
   },
 );
