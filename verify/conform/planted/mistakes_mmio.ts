@@ -94,11 +94,11 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     on: "mmio",
   },
   {
-    id: "mmio-line-one-bit",
-    rule: "interrupt line, 4.2.2: up while any bit of InterruptStatus is",
+    id: "mmio-line-of-broken",
+    rule: "interrupt line, QEMU: that of a broken device stays as it is until reset",
     file: MMIO,
-    find: "this.plugged !== undefined && this.plugged.isr !== 0;",
-    replace: "this.plugged !== undefined && (this.plugged.isr & 1) !== 0;",
+    find: "if (this.plugged?.broken || this.plugged?.disabled) return;",
+    replace: "",
     on: "mmio",
   },
   {
