@@ -71,8 +71,9 @@ async function publish(folders: readonly (readonly [URL, RegExp])[]): Promise<vo
 /** The files of a folder and those in it, by their path from there; not what is being built. */
 async function* files(folder: URL, under = ""): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(new URL(under, folder))) {
-    if (!isDirectory) yield under + name;
-    else if (!name.startsWith(MADE)) yield* files(folder, `${under}${name}/`);
+    if (name.startsWith(MADE)) continue;
+    if (isDirectory) yield* files(folder, `${under}${name}/`);
+    else yield under + name;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The built page in a real browser: Debian's chromium through playwright-core. */
 import { chromium, type Page } from "playwright-core";
-import { build } from "../../dashboard/tools/build.ts";
+import { build, DIST } from "../../dashboard/tools/build.ts";
 import { PageServer } from "../../dashboard/tools/page_server.ts";
 import { ONCE } from "./once.ts";
 
@@ -49,11 +49,45 @@ export interface Look {
   readonly onFile?: (url: string) => void;
 }
 
+/** What the page is made of, from the repository's folder. */
+const SOURCES =
+  "spec inet arch mm drivers kernel devices verify dashboard/routes dashboard/islands dashboard/components " +
+  "dashboard/lib dashboard/static dashboard/hosts dashboard/worker dashboard/tools dashboard/deno.json package.json";
+const ROOT = new URL("../../", import.meta.url);
+
+/** When the newest of some files was changed, in milliseconds; workers among the static files are made themselves. */
+async function newest(url: URL): Promise<number> {
+  const { isDirectory, mtime } = await Deno.stat(url);
+  if (!isDirectory) return mtime!.getTime();
+  let last = 0;
+  for await (const { name } of Deno.readDir(new URL(`${url}/`))) {
+    if (!/^(worker-.*\.js|node_modules|\..*)$/.test(name)) {
+      last = Math.max(last, await newest(new URL(`${url}/${encodeURIComponent(name)}`)));
+    }
+  }
+  return last;
+}
+
+/** Whether the page has been built since its sources were changed. */
+async function isCurrent(): Promise<boolean> {
+  const page = await Deno.stat(new URL("index.html", DIST)).catch(() => undefined);
+  if (page === undefined) return false;
+  for (const source of SOURCES.split(" ")) {
+    if (await newest(new URL(source, ROOT)) >= page.mtime!.getTime()) return false;
+  }
+  return true;
+}
+
 let built: Promise<void> | undefined;
 
-/** Builds the page, once. */
+/** Builds the page, once; test files that run beside each other share it. */
 export function builtPage(): Promise<void> {
-  return built ??= build();
+  return built ??= (async () => {
+    await Deno.mkdir(DIST, { recursive: true });
+    using lock = await Deno.open(new URL(".build-lock", DIST), { create: true, write: true });
+    await lock.lock(true);
+    if (!await isCurrent()) await build();
+  })();
 }
 
 /**
