@@ -89,11 +89,14 @@ export function pseudoSum(
 export const ipHeaderSound = (frame: Uint8Array, { version, ip, transport }: IpLayout): boolean =>
   version === 6 || sumBytes(frame, ip, transport) === 0xffff;
 
-/** Whether the transport's checksum is complete and right. A UDP checksum of 0 over IPv4 says that there is none. */
+/**
+ * Whether the transport's checksum is complete and right. A UDP checksum of 0 says that there is none: over IPv4 always, and
+ * over IPv6 in tunnels (RFC 768, RFC 6935).
+ */
 export function transportSound(frame: Uint8Array, layout: IpLayout): boolean {
-  const { version, transport, end, protocol } = layout;
+  const { transport, end, protocol } = layout;
   if (protocol === undefined) return true;
-  if (protocol === "UDP" && version === 4 && u16(frame, transport + 6) === 0) return true;
+  if (protocol === "UDP" && u16(frame, transport + 6) === 0) return true;
   return foldSum(sumBytes(frame, transport, end) + pseudoSum(frame, layout)) === 0xffff;
 }
 
