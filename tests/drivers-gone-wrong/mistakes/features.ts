@@ -4,7 +4,7 @@ import { F, featureWord, NetF } from "../../../spec/virtio/features.ts";
 import { DeviceStatus as S } from "../../../spec/virtio/status.ts";
 import { CommonCfg as C } from "../../../spec/virtio/pci.ts";
 import { MmioReg as R } from "../../../spec/virtio/mmio.ts";
-import { after, type Mistake, MMIO, PCI } from "../mistake.ts";
+import { after, before, type Mistake, MMIO, PCI } from "../mistake.ts";
 
 /** What is negotiated (virtio 1.4, 2.2, 6). */
 export const FEATURES: readonly Mistake[] = [
@@ -168,5 +168,15 @@ export const FEATURES: readonly Mistake[] = [
       after(student, "negotiate", () => student.writeAccepted(student.accepted | F.SR_IOV)),
     expect: { rule: "sr-iov-capability", found: /accepted SR_IOV/ },
     also: ["features-offered"],
+  },
+  {
+    id: "features-word-1-not-read",
+    what: "the driver gives the device up as a legacy one, and has read the first word of its features alone",
+    on: {},
+    plant: ({ student }) => {
+      student.readOffered = () => BigInt(student.transport.offered(0));
+      before(student, "choose", () => student.addStatus(S.FAILED));
+    },
+    expect: { rule: "features-given-up", found: /word 1 was never read/ },
   },
 ];

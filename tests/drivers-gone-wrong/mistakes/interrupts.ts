@@ -266,4 +266,16 @@ export const INTERRUPTS: readonly Mistake[] = [
       },
     expect: { rule: "stuck-machine", found: /3 used buffers that the driver has not looked at/ },
   },
+  {
+    id: "interrupt-entry-open-while-filled",
+    what: "an entry of the MSI-X table is unmasked, then filled",
+    on: { machines: PCI },
+    plant: ({ pciInterrupts }) =>
+      pciInterrupts((i) => {
+        const { control } = i;
+        i.control = (bits) => control.call(i, bits & ~Msix.FUNCTION_MASK);
+        before(i, "program", (entry) => i.unmask(i.table + Msix.ENTRY_SIZE * entry));
+      }),
+    expect: { rule: "msix-entry-masked", found: /address of MSI-X entry 0/ },
+  },
 ];

@@ -388,6 +388,32 @@ export const NET_MISTAKES: readonly Mistake[] = [
     expect: { rule: "net-rx-writable", found: /2 bytes that is readable/ },
     also: ["net-rx-header-fits"],
   },
+  {
+    id: "net-frames-not-read",
+    what: "what was received is never looked at",
+    on: NET,
+    plant: ({ net }) => {
+      net.questions = 4;
+      net.readFrame = () => new Uint8Array(60);
+    },
+    expect: { rule: "received-thrown-away", found: /not a byte/ },
+  },
+  {
+    id: "net-frames-read-elsewhere",
+    what: "frames are read from another buffer than the one that was used",
+    on: NET,
+    plant: ({ net }) => {
+      net.questions = 4;
+      const buffer = net.allocate(64, "frame");
+      net.ground.memory.fill(buffer.offset, 64, 0);
+      net.readFrame = () => {
+        const frame = new Uint8Array(60);
+        net.ground.memory.readBytes(buffer.offset, frame);
+        return frame;
+      };
+    },
+    expect: { rule: "received-unread", found: /not a byte/ },
+  },
 ];
 
 /** Writes 16 bits of the header of each frame that is sent. */
