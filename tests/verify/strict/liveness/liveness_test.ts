@@ -180,6 +180,41 @@ splitCases([
     },
   },
   {
+    rule: "interrupts-enabled-barrier",
+    what: "flags are cleared, and the used index is read at once",
+    found: /interrupts of .* queue 0 were asked for, and the driver looked for used buffers and found none/,
+    run(q, wrong) {
+      q.memory.writeU16(q.avail + Avail.FLAGS, 1);
+      q.submit(q.bench.writable());
+      q.memory.writeU16(q.avail + Avail.FLAGS, 0);
+      q.bench.barrier(wrong ? "write" : "general");
+      q.take();
+      q.bench.idle();
+    },
+  },
+  {
+    rule: "interrupts-enabled-barrier",
+    what: "used_event is moved, and the used index is read at once",
+    features: F.EVENT_IDX,
+    found: /with no general barrier between/,
+    run(q, wrong) {
+      const heads = [
+        q.submit(q.bench.writable()),
+        q.submit(q.bench.writable()),
+        q.submit(q.bench.writable()),
+      ];
+      q.use(heads[0]);
+      q.use(heads[1]);
+      // Between two that are there already, no barrier is needed.
+      for (let i = 1; i <= 2; i++) {
+        q.take();
+        q.memory.writeU16(q.usedEventAt, i);
+      }
+      if (!wrong) q.bench.barrier("general");
+      q.take();
+    },
+  },
+  {
     rule: "suppression-read-early",
     what: "flags are read, then the index is written",
     found: /what .* queue 0 wants was read before the chain was published, not after/,
@@ -198,7 +233,7 @@ splitCases([
     rule: "used-buffers-ignored",
     what: "the driver's own count stays within the queue size",
     size: 4,
-    found: /has looked \d+ times for what came back in .* queue 0, and does not take the \d buffers? there/,
+    found: /has looked \d+ times for what came back in .* queue 0, and does not take the 1 buffer there/,
     run(q, wrong) {
       for (let i = 0; i < 5; i++) {
         q.use(q.submit(q.bench.readable()));
@@ -298,6 +333,19 @@ packedCases([
     },
   },
   {
+    rule: "interrupts-enabled-barrier",
+    what: "the event structure is written, and the flags of the next descriptor are read at once",
+    found: /with no general barrier between/,
+    run(q, wrong) {
+      q.memory.writeU16(q.driverEvent + EventSuppr.FLAGS, 1);
+      q.submit(q.bench.writable());
+      q.memory.writeU16(q.driverEvent + EventSuppr.FLAGS, 0);
+      if (!wrong) q.bench.barrier("general");
+      q.take();
+      q.bench.idle();
+    },
+  },
+  {
     rule: "suppression-read-early",
     what: "the event structure is read, then the flags are written",
     found: /was read before the chain was published, not after/,
@@ -317,6 +365,8 @@ packedCases([
     what: "the used wrap counter is never changed",
     size: 4,
     found: /has looked \d+ times .* and does not take the \d buffers? there/,
+    // What was used in the last lap looks used then, and is taken again.
+    also: ["packed-used-early"],
     run(q, wrong) {
       for (let i = 0; i < 6; i++) {
         q.use(q.submit(q.bench.readable()));

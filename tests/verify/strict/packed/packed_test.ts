@@ -231,6 +231,22 @@ packedCases([
     },
   },
   {
+    rule: "packed-used-early",
+    what: "AVAIL and USED are compared with each other, not with the wrap counter",
+    size: 4,
+    found:
+      /id or length of descriptor 1 were read after its flags, 0x8080, which the device has not written in this lap/,
+    run(q, wrong) {
+      lap(q);
+      q.use(q.submit(q.bench.readable()));
+      q.take();
+      // Of the lap before: used then, and not again.
+      const flags = q.memory.readU16(q.at(1) + PackedDesc.FLAGS);
+      q.bench.barrier("read");
+      if (wrong && (flags & 0x8080) === 0x8080) q.memory.readU16(q.at(1) + PackedDesc.ID);
+    },
+  },
+  {
     rule: "packed-not-available",
     what: "the wrap counter starts at 0",
     found: /descriptor 0, the next of .* queue 0, has flags 0x8000 when the device was notified/,

@@ -39,7 +39,8 @@ function towardsDevice(waiting: Waiting, queue: QueueModel): Cause[] {
       text: `${queue.name}: descriptors or entries were written, and not published`,
     });
   }
-  if (!queue.device.live || held === 0) return causes;
+  if (!queue.device.live) return causes;
+  if (held === 0) return [...causes, ...withoutBuffers(waiting, queue)];
   const n = untold(waiting, queue);
   if (n === 0) {
     causes.push({
@@ -55,6 +56,16 @@ function towardsDevice(waiting: Waiting, queue: QueueModel): Cause[] {
     causes.push({ weight: 8, text });
   }
   return causes;
+}
+
+/** A queue that had standing buffers for the device to fill, and has none. Who asks for one at a time has none in between. */
+function withoutBuffers(waiting: Waiting, queue: QueueModel): Cause[] {
+  const { receives, most } = waiting.progress(queue);
+  if (!receives || waiting.taken.count(queue) > 0) return [];
+  return [{
+    weight: most > 1 ? 3 : LIGHT,
+    text: `${queue.name}: the device has no buffer to write into; none was given back to it`,
+  }];
 }
 
 function towardsDriver(waiting: Waiting, queue: QueueModel): Cause[] {

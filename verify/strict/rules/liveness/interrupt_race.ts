@@ -35,12 +35,12 @@ export function interruptsWanted(scene: Scene, queue: QueueModel): boolean {
     return ahead >= 0;
   }
   if (!eventIdx) return (machine.u16(ring.addressOf("availFlags")) & AVAIL_F_NO_INTERRUPT) === 0;
-  // An index that was passed, as far back as may be, asks for nothing: so a driver keeps interrupts off.
-  return ((machine.u16(ring.addressOf("usedEvent")) - ring.indices.used) & 0xffff) < 0x8000;
+  // An index that was passed, or is further ahead than there are buffers, asks for nothing: so interrupts are kept off.
+  return ((machine.u16(ring.addressOf("usedEvent")) - ring.indices.used) & 0xffff) < ring.size;
 }
 
 /**
- * Whether the driver has said that it wants no interrupts. With EVENT_IDX that is an index behind what it has taken: one
+ * Whether the driver has said that it wants no interrupts. With EVENT_IDX that is an index far from what it has taken: one
  * that the device has passed meanwhile is not meant so.
  */
 function switchedOff(scene: Scene, queue: QueueModel, taken: Taken): boolean {
@@ -51,7 +51,7 @@ function switchedOff(scene: Scene, queue: QueueModel, taken: Taken): boolean {
   }
   if (!queue.device.has(F.EVENT_IDX)) return !interruptsWanted(scene, queue);
   const position = ring.indices.used - taken.count(queue);
-  return ((scene.machine.u16(ring.addressOf("usedEvent")) - position) & 0xffff) >= 0x8000;
+  return ((scene.machine.u16(ring.addressOf("usedEvent")) - position) & 0xffff) >= ring.size;
 }
 
 /** Used buffers that the driver has seen after a read, or undefined if it is about something else. */

@@ -1,5 +1,6 @@
 /** Rules of notifications and of waiting: somebody can always go on. */
 import type { Rule } from "../../rule.ts";
+import { ENABLE_BARRIER } from "./enable_barrier.ts";
 import { USED_BUFFERS_IGNORED } from "./used_ignored.ts";
 import { SUPPRESSION_READ_EARLY } from "./suppression_early.ts";
 import { INTERRUPT_RACE } from "./interrupt_race.ts";
@@ -20,6 +21,7 @@ export const LIVENESS_RULES: readonly Rule[] = [
   USED_FLAGS_IGNORED,
   SUPPRESSION_READ_EARLY,
   USED_BUFFERS_IGNORED,
+  ENABLE_BARRIER,
 ];
 
 export {

@@ -15,6 +15,10 @@ export interface QueueProgress {
   told: number;
   /** Virtual nanoseconds; undefined: not notified. */
   notifiedAt: number | undefined;
+  /** The chain that was published last is for the device to fill. */
+  receives: boolean;
+  /** Most chains that were in flight at once. */
+  most: number;
   /** Descriptors, or entries of the available ring, were written since something was published. */
   filled: boolean;
 }
@@ -38,7 +42,9 @@ export class Waiting {
   }
   progress(queue: QueueModel): QueueProgress {
     let p = this.queues.get(queue);
-    if (p === undefined) this.queues.set(queue, p = { told: 0, notifiedAt: undefined, filled: false });
+    if (p === undefined) {
+      this.queues.set(queue, p = { told: 0, notifiedAt: undefined, receives: false, most: 0, filled: false });
+    }
     return p;
   }
 
@@ -66,7 +72,12 @@ export class Waiting {
           const held = queue.ring?.inFlight.size ?? 0;
           if (held > 0) this.dropped.set(queue, held);
         },
-        published: (queue) => void (this.progress(queue).filled = false),
+        published: (queue, chain) => {
+          const p = this.progress(queue);
+          p.filled = false;
+          p.receives = chain.segments.every((s) => s.writable);
+          p.most = Math.max(p.most, queue.ring!.inFlight.size);
+        },
         write: ({ part }) => {
           if (part !== undefined && (part.area === "desc" || isEntry(part))) {
             this.progress(part.queue).filled = true;

@@ -1,5 +1,6 @@
 /** Rules of the packed ring (virtio 1.4, 2.8). */
 import type { Rule } from "../../rule.ts";
+import { PACKED_USED_EARLY } from "./used_early.ts";
 import { PACKED_NOT_AVAILABLE } from "./not_available.ts";
 import { PACKED_FULL_BARRIER, PACKED_READ_BARRIER, PACKED_WRITE_BARRIER } from "./barriers.ts";
 import {
@@ -40,4 +41,5 @@ export const PACKED_RULES: readonly Rule[] = [
   PACKED_NO_ROOM,
   PACKED_DESCRIPTOR_IN_FLIGHT,
   PACKED_NOT_AVAILABLE,
+  PACKED_USED_EARLY,
 ];

@@ -23,6 +23,8 @@ export const SPLIT_AVAILABLE_INDEX: Rule = {
         const { part } = write;
         const ring = part?.queue.ring;
         if (part === undefined || ring?.kind !== "split" || part.area !== "driver") return;
+        // A size that was neither written nor read is not known.
+        if (ring.size === 0) return;
         const field = ring.addressOf("availIndex");
         const now = written16(scene, write, field);
         if (now === undefined) return;
