@@ -187,11 +187,12 @@ export interface Breakpoint {
   readonly on: boolean;
 }
 
-/** In words: `mmio_write to 0xe0004014 by virtio-rng`. */
+/** In words: `register write at 0xe0004014 of virtio-rng`. */
 export function filterText(f: EventFilter): string {
   const hex = (n: number) => `0x${n.toString(16)}`;
   const named = f.rule !== undefined && f.rule !== "";
-  const parts: string[] = [named ? "broken" : f.kinds?.join(", ") ?? f.step ?? "any event"];
+  const kinds = f.kinds?.map((kind) => KIND_LABELS[kind]).join(", ");
+  const parts: string[] = [named ? "broken" : kinds ?? f.step ?? "any event"];
   if (f.from !== undefined) {
     parts.push(
       f.to === undefined || f.to === f.from ? `at ${hex(f.from)}` : `at ${hex(f.from)} to ${hex(f.to)}`,

@@ -238,6 +238,7 @@ browserTest("browser: a breakpoint ends playing; frames are saved as pcap", asyn
     const form = page.locator(".breakpoints form");
     await form.locator("select").selectOption("notify");
     await form.locator("button").click();
+    await sees(page, ".breakpoints li", "notification");
     await page.locator(".run label:has-text('Speed') select").selectOption("5000");
     await page.click("button:has-text('Start')");
     await page.click("#play");
