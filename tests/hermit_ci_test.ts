@@ -1,5 +1,6 @@
 import { TRANSPORT } from "#transport";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { runScript } from "./support/cli.ts";
 import { qemuTest } from "./support/qemu.ts";
 import { STRICT } from "./support/strict.ts";
 
@@ -8,7 +9,7 @@ import { STRICT } from "./support/strict.ts";
  * exit status 0, or 3 from isa-debug-exit.
  */
 
-const MAIN = new URL("../main.ts", import.meta.url).pathname;
+const MAIN = new URL("../main.ts", import.meta.url);
 const COMMON = "-display none -smp 1 -m 1024M -global virtio-mmio.force-legacy=off " +
   "-device isa-debug-exit,iobase=0xf4,iosize=0x04";
 const MICROVM = "-M microvm,x-option-roms=off,pit=off,pic=off,rtc=on,auto-kernel-cmdline=off,acpi=off " +
@@ -47,20 +48,6 @@ function rows(): Row[] {
   ]);
 }
 
-async function run(args: string[], input: string): Promise<{ code: number; out: string; err: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-A", MAIN, ...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
-
 for (const row of rows()) {
   Deno.test(`Hermit's CI line runs: ${row.name}`, () => runs(row, []));
   qemuTest(`Hermit's CI line runs on the real QEMU: ${row.name}`, () => runs(row, ["--platform", "qemu"]));
@@ -68,7 +55,11 @@ for (const row of rows()) {
 
 async function runs(row: Row, platform: string[]): Promise<void> {
   const options = [...platform, ...STRICT ? ["--strict"] : []];
-  const { code, out, err } = await run([row.app, ...options, ...row.line.trim().split(/\s+/)], row.input);
+  const { code, out, err } = await runScript(
+    MAIN,
+    [row.app, ...options, ...row.line.trim().split(/\s+/)],
+    row.input,
+  );
   if (STRICT) assertMatch(err, /strict: no rule was broken/);
   assert(code === 0 || code === 3, `status ${code}\n${out}\n${err}`);
   assertEquals(code, 3, "isa-debug-exit is there, so success is 3, as Hermit's runner expects");

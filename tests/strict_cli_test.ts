@@ -1,32 +1,15 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { RULES } from "../verify/strict/mod.ts";
+import { runScript } from "./support/cli.ts";
 import { onceTest } from "./support/once.ts";
 
-const MAIN = new URL("../main.ts", import.meta.url).pathname;
-const STRICT = new URL("../verify/strict/main.ts", import.meta.url).pathname;
-
-async function run(
-  script: string,
-  args: string[],
-  input = "",
-): Promise<{ code: number; out: string; err: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-A", script, ...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
+const MAIN = new URL("../main.ts", import.meta.url);
+const STRICT = new URL("../verify/strict/main.ts", import.meta.url);
 
 Deno.test("--strict: the demo session breaks no rule, and its output and status are the same", async () => {
   const input = "rng 32\nvq 0\nshutdown 0\n";
-  const plain = await run(MAIN, [], input);
-  const strict = await run(MAIN, ["--strict"], input);
+  const plain = await runScript(MAIN, [], input);
+  const strict = await runScript(MAIN, ["--strict"], input);
   assertEquals(strict.out, plain.out);
   assertEquals([plain.code, strict.code], [0, 0]);
   assertEquals(strict.err, plain.err + "pagurus: strict: no rule was broken\n");
@@ -36,7 +19,7 @@ onceTest("--strict-report: the file's name says the format; what cannot be writt
   const dir = await Deno.makeTempDir();
   try {
     for (const ending of ["json", "xml", "sarif", "txt"]) {
-      const { code, err } = await run(
+      const { code, err } = await runScript(
         MAIN,
         ["--strict", "--strict-report", `${dir}/r.${ending}`],
         "shutdown 0\n",
@@ -48,7 +31,7 @@ onceTest("--strict-report: the file's name says the format; what cannot be writt
     assertMatch(read("xml"), new RegExp(`<testsuite name="strict" tests="${RULES.length}" failures="0">`));
     assertEquals(JSON.parse(read("sarif")).runs[0].tool.driver.rules.length, RULES.length);
     assertEquals(read("txt"), "strict: no rule was broken\n");
-    const full = await run(MAIN, ["--strict", "--strict-report", `${dir}/none/r.json`], "shutdown 0\n");
+    const full = await runScript(MAIN, ["--strict", "--strict-report", `${dir}/none/r.json`], "shutdown 0\n");
     assertEquals(full.code, 74);
     assertMatch(full.err, /--strict-report \S+none\/r\.json: No such file/);
   } finally {
@@ -57,13 +40,13 @@ onceTest("--strict-report: the file's name says the format; what cannot be writt
 });
 
 onceTest("--strict: wrong words", async () => {
-  const mode = await run(MAIN, ["--strict=twice"]);
+  const mode = await runScript(MAIN, ["--strict=twice"]);
   assertEquals(mode.code, 2);
   assertMatch(mode.err, /--strict twice: unknown; possible: report, stop, off/);
-  const file = await run(MAIN, ["--strict-report", "x.json"]);
+  const file = await runScript(MAIN, ["--strict-report", "x.json"]);
   assertEquals(file.code, 2);
   assertMatch(file.err, /--strict-report: only with --strict/);
-  const off = await run(MAIN, ["--strict", "off"], "shutdown 0\n");
+  const off = await runScript(MAIN, ["--strict", "off"], "shutdown 0\n");
   assertEquals(off.code, 0);
   assert(!off.err.includes("strict"), off.err);
 });
@@ -72,12 +55,12 @@ onceTest("deno task strict: a recorded run; files that are none; a run that was 
   const dir = await Deno.makeTempDir();
   try {
     const trace = `${dir}/t.jsonl`;
-    await run(MAIN, ["--trace", trace], "rng 16\nshutdown 0\n");
-    const whole = await run(STRICT, [trace]);
+    await runScript(MAIN, ["--trace", trace], "rng 16\nshutdown 0\n");
+    const whole = await runScript(STRICT, [trace]);
     assertEquals([whole.code, whole.out, whole.err], [0, "strict: no rule was broken\n", ""]);
     const text = await Deno.readTextFile(trace);
     await Deno.writeTextFile(trace, text.slice(0, text.length * 0.7));
-    const cut = await run(STRICT, ["--json", trace]);
+    const cut = await runScript(STRICT, ["--json", trace]);
     assertEquals(cut.code, 0);
     assertStringIncludes(cut.err, "the last line is cut off");
     assertEquals(JSON.parse(cut.out).reports, []);
@@ -89,13 +72,13 @@ onceTest("deno task strict: a recorded run; files that are none; a run that was 
       ] as const
     ) {
       await Deno.writeTextFile(`${dir}/${name}`, content);
-      const { code, err } = await run(STRICT, [`${dir}/${name}`]);
+      const { code, err } = await runScript(STRICT, [`${dir}/${name}`]);
       assertEquals(code, 2);
       assertMatch(err, message);
     }
-    assertEquals((await run(STRICT, [])).code, 2);
-    assertMatch((await run(STRICT, ["--yaml", trace])).err, /what is '--yaml'\?/);
-    const rules = await run(STRICT, ["--rules"]);
+    assertEquals((await runScript(STRICT, [])).code, 2);
+    assertMatch((await runScript(STRICT, ["--yaml", trace])).err, /what is '--yaml'\?/);
+    const rules = await runScript(STRICT, ["--rules"]);
     assertEquals(rules.out.trimEnd().split("\n").length, RULES.length);
   } finally {
     await Deno.remove(dir, { recursive: true });
