@@ -316,6 +316,19 @@ splitCases([
     run: (q, wrong) => q.use(q.submit(q.bench.writable(32)), wrong ? 33 : 32),
   },
   {
+    rule: "device-used-index",
+    what: "the device counts a chain twice",
+    found: /the device set the used index from 1 to 3/,
+    // What it has not written is taken for an entry.
+    also: ["device-used-id"],
+    run(q, wrong) {
+      const heads = [q.submit(q.bench.readable()), q.submit(q.bench.readable())];
+      q.use(heads[0]);
+      if (wrong) q.deviceIdx++;
+      q.use(heads[1]);
+    },
+  },
+  {
     rule: "device-in-order",
     what: "the device gives chains back as they finish",
     features: F.IN_ORDER,
@@ -368,6 +381,16 @@ splitCases([
 ]);
 
 packedCases([
+  {
+    rule: "device-writes-outside",
+    what: "a used descriptor where no chain is",
+    found: /descriptor 1 of .* queue 0, which is the driver's now/,
+    run(q, wrong) {
+      const id = q.submit(q.bench.readable());
+      if (wrong) q.bench.deviceWrites(q.at(1) + 8, le32(0));
+      q.use(id);
+    },
+  },
   {
     rule: "descriptor-reused-unseen",
     what: "room is not counted, and a fast device hides it",

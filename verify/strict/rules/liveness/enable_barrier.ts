@@ -5,7 +5,7 @@ import type { Place } from "../../report.ts";
 import type { Rule, Scene } from "../../rule.ts";
 import { AwaitingBarrier, REAL_CPU } from "../memory/order.ts";
 import { bytesAt, changes, read16, together } from "../memory/support.ts";
-import { interruptsWanted } from "./interrupt_race.ts";
+import { interruptsWanted, isWish } from "./interrupt_race.ts";
 import { Taken } from "./taken.ts";
 
 const { AVAIL, USED } = PackedDescF;
@@ -75,11 +75,3 @@ export const ENABLE_BARRIER: Rule = {
     });
   },
 };
-
-/** Whether a place of the driver area says when interrupts are wanted; the rest of a split one publishes chains. */
-function isWish(queue: QueueModel, offset: number): boolean {
-  const ring = queue.ring!;
-  if (ring.kind === "packed") return true;
-  const address = queue.driver + offset;
-  return address === ring.addressOf("availFlags") || address === ring.addressOf("usedEvent");
-}

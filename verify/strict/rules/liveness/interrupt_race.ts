@@ -54,6 +54,14 @@ function switchedOff(scene: Scene, queue: QueueModel, taken: Taken): boolean {
   return ((scene.machine.u16(ring.addressOf("usedEvent")) - position) & 0xffff) >= ring.size;
 }
 
+/** Whether a place of the driver area says when interrupts are wanted; the rest of a split one publishes chains. */
+export function isWish(queue: QueueModel, offset: number): boolean {
+  const ring = queue.ring!;
+  if (ring.kind === "packed") return true;
+  const address = queue.driver + offset;
+  return address === ring.addressOf("availFlags") || address === ring.addressOf("usedEvent");
+}
+
 /** Used buffers that the driver has seen after a read, or undefined if it is about something else. */
 function seenBy(scene: Scene, queue: QueueModel, read: DriverRead): number | undefined {
   const ring = queue.ring!;
@@ -102,6 +110,7 @@ export const INTERRUPT_RACE: Rule = {
       write(write) {
         const { part } = write;
         if (part?.area !== "driver" || part.queue.ring === undefined) return;
+        if (!isWish(part.queue, part.offset)) return;
         const state = states.of(part.queue);
         const off = switchedOff(scene, part.queue, taken);
         if (interruptsWanted(scene, part.queue) && (state.off || state.silent > state.seen)) {

@@ -117,3 +117,37 @@ export const DEVICE_IN_ORDER: Rule = {
     }, back.watcher);
   },
 };
+
+export const DEVICE_USED_INDEX: Rule = {
+  id: "device-used-index",
+  clauses: [],
+  level: "violation",
+  section: "virtio 1.4, 2.7.8",
+  title: "A device moves the used index on by one for each chain that it gives back",
+  hint:
+    "This is the device's fault, not the driver's. A driver should nevertheless not believe more than it has in flight.",
+  watch(scene) {
+    const fault = new DriverAtFault(scene);
+    return together(fault.watcher, {
+      deviceWrite({ address, length, part }) {
+        const ring = part?.queue.ring;
+        if (ring?.kind !== "split" || part!.area !== "device" || fault.of(part!.queue)) return;
+        // With IN_ORDER one entry may stand for many chains.
+        if (part!.queue.device.has(F.IN_ORDER)) return;
+        const field = ring.addressOf("usedIndex");
+        if (address > field || address + length < field + 2) return;
+        const now = scene.machine.u16(field), before = ring.indices.used;
+        const step = (now - before) & 0xffff;
+        if (step <= ring.inFlight.size) return;
+        scene.report({
+          device: part!.queue.device,
+          queue: part!.queue,
+          found: `the device set the used index from ${before} to ${now}`,
+          expected: `at most ${ring.inFlight.size} more: so many chains are in flight`,
+          evidence: [bytesAt(scene, "used ring: flags, idx", ring.addressOf("usedFlags"), 4)],
+          place: [],
+        });
+      },
+    });
+  },
+};

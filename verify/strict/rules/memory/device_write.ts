@@ -9,8 +9,11 @@ import { bytesAt, chainName, hex, plural, together } from "./support.ts";
 function fault(scene: Scene, write: DeviceWrite): string | undefined {
   const { part } = write;
   if (part?.area === "device") return undefined;
-  // A packed ring's descriptors are both sides'.
-  if (part?.area === "desc" && part.queue.ring!.kind === "packed") return undefined;
+  if (part?.area === "desc" && part.queue.ring!.kind === "packed") {
+    // A packed ring's descriptors are both sides', by turns.
+    if (part.queue.ring!.ownerOf(write.address, write.length)?.what === "descriptor") return undefined;
+    return `descriptor ${part.offset >> 4} of ${part.queue.name}, which is the driver's now`;
+  }
   if (part !== undefined) {
     const area = part.area === "desc" ? "the descriptor table" : "the driver area";
     return `${area} of ${part.queue.name}, at offset ${part.offset}: the driver's alone`;
