@@ -274,6 +274,34 @@ export const QUEUES: readonly Mistake[] = [
     expect: { rule: "queue-alignment", found: /is at 0x101/ },
     also: ["queue-overlap"],
   },
+  {
+    id: "queue-size-told-smaller-split",
+    what: "the device is told half of the size that the driver goes by",
+    on: { rings: ["split"] },
+    plant: (hands) => tellSize(hands, 1 / 2),
+    expect: { rule: "split-entry-beyond-ring", found: /where entry [48] of a larger ring would be/ },
+  },
+  {
+    id: "queue-size-told-smaller-packed",
+    what: "the device is told half of the size that the driver goes by",
+    on: { rings: ["packed"] },
+    plant: (hands) => tellSize(hands, 1 / 2),
+    expect: {
+      rule: "packed-descriptor-beyond-ring",
+      found: /where descriptor [48] of a larger ring would be/,
+    },
+  },
+  {
+    id: "queue-size-told-larger",
+    what: "the device is told twice the size that the driver goes by",
+    on: {},
+    plant: (hands) => {
+      hands.student.queueSize = 4;
+      tellSize(hands, 2);
+    },
+    expect: { rule: "queue-area-allocated", found: /size 8/ },
+    also: ["rng-length-examined"],
+  },
 ];
 
 function changeAreas({ ring }: Hands, change: (areas: Areas) => Areas): void {
@@ -281,4 +309,11 @@ function changeAreas({ ring }: Hands, change: (areas: Areas) => Areas): void {
     const areas = r.areas.bind(r);
     r.areas = () => change(areas());
   });
+}
+
+/** Writes another size than that of the ring; requests enough to go round it. */
+function tellSize({ rng, student: { transport } }: Hands, factor: number): void {
+  rng.requests = Array.from({ length: 20 }, () => [16]);
+  const setSize = transport.setSize.bind(transport);
+  transport.setSize = (size) => setSize(size * factor);
 }

@@ -88,7 +88,8 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
       inBatches(rng);
       split((r) => r.entryAt = (index) => r.avail.offset + Avail.RING + 2 * index);
     },
-    expect: { rule: "split-descriptor-shared", found: /which is in flight/ },
+    expect: { rule: "split-entry-beyond-ring", found: /entry (8|17) of a larger ring/ },
+    also: ["split-descriptor-shared"],
   },
   {
     id: "split-index-wrapped",

@@ -18,6 +18,7 @@ import {
 } from "./chains.ts";
 import { PACKED_DRIVER_EVENT } from "./driver_event.ts";
 import { PACKED_HEAD_LAST, PACKED_WRAP } from "./late_descriptors.ts";
+import { PACKED_DESCRIPTOR_BEYOND } from "./descriptor_beyond.ts";
 import { PACKED_DESCRIPTOR_IN_FLIGHT, PACKED_NO_ROOM } from "./slots.ts";
 
 export const PACKED_RULES: readonly Rule[] = [
@@ -42,4 +43,5 @@ export const PACKED_RULES: readonly Rule[] = [
   PACKED_DESCRIPTOR_IN_FLIGHT,
   PACKED_NOT_AVAILABLE,
   PACKED_USED_EARLY,
+  PACKED_DESCRIPTOR_BEYOND,
 ];

@@ -23,6 +23,7 @@ import {
   SPLIT_INDIRECT_NEXT,
   SPLIT_INDIRECT_WRITE,
 } from "./indirect.ts";
+import { SPLIT_ENTRY_BEYOND } from "./entry_beyond.ts";
 import { SPLIT_USED_ENTRY_EARLY } from "./used_entry.ts";
 import { SPLIT_USED_FLAGS_START, SPLIT_USED_INDEX_START } from "./start.ts";
 
@@ -53,4 +54,5 @@ export const SPLIT_RULES: readonly Rule[] = [
   SPLIT_USED_FLAGS_START,
   SPLIT_USED_INDEX_START,
   SPLIT_USED_ENTRY_EARLY,
+  SPLIT_ENTRY_BEYOND,
 ];
