@@ -8,7 +8,7 @@ import {
   PCI_LINE_LEVEL,
   PCI_LINE_LOW,
 } from "../../../../verify/strict/rules/basic/lines.ts";
-import { INTERRUPT_PATH } from "../../../../verify/strict/rules/basic/lost_interrupt.ts";
+import { INTERRUPT_ASKED, INTERRUPT_PATH } from "../../../../verify/strict/rules/basic/lost_interrupt.ts";
 import type { RngStudent } from "../../../drivers-gone-wrong/student/mod.ts";
 import { drive } from "../../../drivers-gone-wrong/world.ts";
 import { type Bench, type Case, MMIO } from "./_bench.ts";
@@ -113,6 +113,22 @@ export const INTERRUPT_CASES: readonly Case[] = [
     },
     found: "the CPU waits for an interrupt of queue 0 that cannot come: line 21 is asserted, " +
       "and nobody has opened it in the IOAPIC",
+  },
+  {
+    rule: INTERRUPT_ASKED,
+    what: "INTx is disabled, interrupts are asked for, and timers wake the CPU",
+    on: LINE,
+    steps: (b) => {
+      b.student.openInterrupts = () => {};
+      b.upTo("live");
+      (b.student as RngStudent).rings[0].submit((b.student as RngStudent).makePieces([8]));
+      const { platform } = b.world;
+      while (platform.now() < 1e6) platform.relax();
+      for (let i = 0; i < 4; i++) idle(b);
+    },
+    found: "the CPU has waited 3 times while queue 0 asks for an interrupt that cannot come: MSI-X is off, " +
+      "and INTx is disabled in COMMAND",
+    expected: "a way from the queue to the CPU, or no interrupt asked for",
   },
   {
     rule: PCI_LINE_ACKNOWLEDGED,

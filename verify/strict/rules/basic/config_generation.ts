@@ -129,7 +129,11 @@ export const CONFIG_GENERATION: Rule = {
         r.place = scene.machine.place();
       },
       driverOk: settle,
-      reset: settle,
+      // Who leaves while it reads makes no use of what it got.
+      reset(device) {
+        if (all.of(device).before === undefined) settle(device);
+        else all.clear(device);
+      },
       idle: settleAll,
       end: settleAll,
     };

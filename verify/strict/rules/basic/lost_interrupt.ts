@@ -9,6 +9,7 @@ import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
 import { Waiting } from "../liveness/waiting.ts";
 import { isPciLine } from "./lines.ts";
+import { PerQueue } from "./_state.ts";
 import { commandOf, msixControl } from "../pci/_capabilities.ts";
 
 /** Whether the driver asked for an interrupt for any of the last `unread` buffers that came back. */
@@ -92,6 +93,53 @@ export const INTERRUPT_PATH: Rule = {
       },
       end(how) {
         if (how === "stuck") look((queue) => closedPath(waiting, queue));
+      },
+    });
+  },
+};
+
+/** Waits that a driver may take with interrupts asked for and none possible: it may be about to open their way. */
+const WAITS = 3;
+
+/** Who asks for interrupts wants to hear of them. */
+export const INTERRUPT_ASKED: Rule = {
+  id: "interrupt-asked-in-vain",
+  clauses: [],
+  level: "warning",
+  section: "virtio 1.4, 2.7.7, 2.8.10, 4.1.5.1.2",
+  title:
+    "A driver that asks for interrupts of a queue has opened their way; one that polls says that it wants none",
+  hint:
+    "Clear INTX_DISABLE in COMMAND or give the queue a vector; or set NO_INTERRUPT (the driver's event flags) and poll.",
+  watch(scene) {
+    const waiting = new Waiting(scene);
+    const waits = new PerQueue(() => ({ n: 0 }));
+    return waiting.watcher({
+      idle() {
+        for (const device of scene.machine.devices) {
+          if (!device.live || device.legacy || device.transport !== "pci") continue;
+          for (const queue of device.queues.values()) {
+            const unread = queue.enabled && queue.ring !== undefined ? waiting.taken.count(queue) : 0;
+            const state = waits.ofQueue(queue);
+            const why = unread > 0 && asked(scene.machine, queue, unread)
+              ? closedPath(waiting, queue)
+              : undefined;
+            if (why === undefined) {
+              state.n = 0;
+              continue;
+            }
+            if (++state.n !== WAITS) continue;
+            scene.report({
+              device,
+              queue,
+              found:
+                `the CPU has waited ${WAITS} times while queue ${queue.index} asks for an interrupt that cannot ` +
+                `come: ${why}`,
+              expected: "a way from the queue to the CPU, or no interrupt asked for",
+              evidence: [{ what: "used buffers that the driver has not looked at", value: `${unread}` }],
+            });
+          }
+        }
       },
     });
   },

@@ -17,7 +17,7 @@ import {
   QUEUE_BEFORE_DRIVER_OK,
 } from "./features_steps.ts";
 import { MMIO_LINE_ACKNOWLEDGED, PCI_LINE_ACKNOWLEDGED, PCI_LINE_LEVEL, PCI_LINE_LOW } from "./lines.ts";
-import { INTERRUPT_PATH } from "./lost_interrupt.ts";
+import { INTERRUPT_ASKED, INTERRUPT_PATH } from "./lost_interrupt.ts";
 import { NOTIFY_ENABLED_QUEUE } from "./notify.ts";
 import { QUEUE_ALIGNMENT, QUEUE_AREA_ALLOCATED, QUEUE_IN_MEMORY, QUEUE_OVERLAP } from "./queue_areas.ts";
 import {
@@ -86,4 +86,5 @@ export const BASIC_RULES: readonly Rule[] = [
   PCI_LINE_ACKNOWLEDGED,
   MMIO_LINE_ACKNOWLEDGED,
   INTERRUPT_PATH,
+  INTERRUPT_ASKED,
 ];
