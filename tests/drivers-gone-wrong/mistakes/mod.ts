@@ -7,6 +7,7 @@ import { INTERRUPTS } from "./interrupts.ts";
 import { MEMORY } from "./memory.ts";
 import { MMIO_MISTAKES } from "./mmio.ts";
 import { NET_MISTAKES } from "./net.ts";
+import { NET_CONTROL_MISTAKES } from "./net_control.ts";
 import { NET_OFFLOAD_MISTAKES } from "./net_offload.ts";
 import { NOTIFY } from "./notify.ts";
 import { PACKED_MISTAKES } from "./packed.ts";
@@ -29,6 +30,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...MEMORY,
   ...NOTIFY,
   ...NET_MISTAKES,
+  ...NET_CONTROL_MISTAKES,
   ...NET_OFFLOAD_MISTAKES,
   ...CONSOLE_MISTAKES,
   ...CONFIG,
