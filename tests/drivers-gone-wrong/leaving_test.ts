@@ -75,7 +75,7 @@ const SPECIAL = {
 } as const;
 
 for (const device of ["rng", "console", "net"] as const) {
-  for (const [machine, interrupts] of [["q35", "msix"], ["q35", "none"], ["microvm", "line"]] as const) {
+  for (const [machine, interrupts] of [["q35", "msix"], ["q35", "line"], ["microvm", "line"]] as const) {
     for (const ring of ["split", "packed"] as const) {
       const setting: Setting = {
         ...{ device, machine, ring, interrupts, eventIdx: true, indirect: true },

@@ -20,6 +20,8 @@ interface Asked {
   /** The driver has looked at the ring since. */
   seen: boolean;
   read: boolean;
+  /** The driver has gone on to something else since. */
+  past: boolean;
 }
 
 export const NET_CTRL_ANSWER: Rule = {
@@ -35,7 +37,7 @@ export const NET_CTRL_ANSWER: Rule = {
     const unread = (queue: QueueModel) => {
       const asked = open.get(queue);
       open.delete(queue);
-      if (asked === undefined || !asked.seen || asked.read) return;
+      if (asked === undefined || !asked.seen || asked.read || !asked.past) return;
       report({
         device: queue.device,
         queue,
@@ -45,9 +47,14 @@ export const NET_CTRL_ANSWER: Rule = {
         place: asked.chain.place,
       });
     };
+    const goesOn = () => {
+      for (const asked of open.values()) asked.past ||= asked.seen;
+    };
     return {
+      idle: goesOn,
       access: (access) => queues.access(access),
       published(queue, chain) {
+        goesOn();
         if (queues.kindOf(queue) !== "control" || chain.faults.length > 0) return;
         unread(queue);
         const command = readCommand(machine, chain);
@@ -60,6 +67,7 @@ export const NET_CTRL_ANSWER: Rule = {
           used: false,
           seen: false,
           read: false,
+          past: false,
         });
       },
       used(queue, chain) {
@@ -72,6 +80,11 @@ export const NET_CTRL_ANSWER: Rule = {
         // Also before it is there: a driver may wait for this very byte.
         for (const asked of open.values()) {
           if (asked.answer >= address && asked.answer < address + length) asked.read = true;
+        }
+      },
+      freed({ phys, length }) {
+        for (const asked of open.values()) {
+          if (asked.answer >= phys && asked.answer < phys + length) asked.past ||= asked.seen;
         }
       },
       queueStopped: unread,
