@@ -15,7 +15,7 @@ import type { Net } from "./net/mod.ts";
 const DEBUG_EXIT_PORT = 0xf4;
 
 /** Nanoseconds in which nothing happens: by then an interrupt has been taken, if there was one. */
-const QUIET = 1e9;
+const QUIET = 1e8;
 
 /** All that a running kernel consists of. What Hermit keeps in statics is a field here: several kernels live in one process. */
 export interface KernelParts {
@@ -50,19 +50,25 @@ export class Kernel {
    */
   async run(turn?: () => void | Promise<void>): Promise<number> {
     const { platform, interrupts, executor, audit } = this.parts;
+    // Nothing has run since it was looked for lost wakes.
+    let audited = false;
     while (platform.exitCode === undefined) {
       const host = turn?.();
       if (host !== undefined) await host;
       interrupts.poll();
-      executor.runReady();
+      if (executor.runReady() > 0) audited = false;
       if (platform.exitCode !== undefined) break;
       if (interrupts.poll() > 0 || executor.hasReady()) continue;
       try {
-        const before = platform.now();
-        const woken = platform.idle(executor.nextDeadline());
+        const deadline = executor.nextDeadline(), quiet = platform.now() + QUIET;
+        // A long wait is looked into before its timer ends it: what is there by then has been there.
+        const look = audit && !audited && deadline !== undefined && deadline > quiet;
+        const woken = platform.idle(look ? quiet : deadline);
         if (woken !== undefined) await woken;
-        // A timer ended the wait, and no device had anything to say for long: what is there now has been there.
-        if (audit && platform.now() - before >= QUIET && interrupts.poll() === 0) executor.audit();
+        if (look && platform.now() >= quiet && interrupts.poll() === 0) {
+          audited = true;
+          executor.audit();
+        }
       } catch (error) {
         if (!(error instanceof DeadlockError)) throw error;
         this.reportDeadlock(error);

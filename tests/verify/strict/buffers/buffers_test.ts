@@ -35,6 +35,30 @@ onceTest("a driver that looks elsewhere is told after three buffers", () => {
   ]);
 });
 
+onceTest("reads stop at the end of the buffer", () => {
+  const read = (start: number, length: number, neighbour = false) => {
+    const device = new HandDevice(3, F.VERSION_1, [0, 1], BUFFER_RULES);
+    const at = device.allocate(4096);
+    device.publishAt(0, at, 64);
+    if (neighbour) device.publishAt(0, at + 64, 64);
+    device.device(at, new Uint8Array(128).fill(1));
+    device.use(0, 64);
+    if (neighbour) device.use(0, 64);
+    device.load(at + start, length);
+    return device.lines("buffer-read-past-end");
+  };
+  assertEquals(read(0, 64), []);
+  assertEquals(read(52, 12), []);
+  // Two buffers that lie side by side, in one go; and a word that goes over the end.
+  assertEquals(read(0, 128, true), []);
+  assertEquals(read(60, 8), []);
+  assertEquals(read(12, 64), [
+    "warning buffer-read-past-end: 64 bytes were read from byte 12 on of a buffer of 64 bytes; " +
+    "expected no byte behind the end of the buffer: 12 less",
+  ]);
+  assertEquals(read(0, 129, true).length, 1);
+});
+
 for (const device of ["rng", "console", "net"] as const) {
   for (const [machine, interrupts] of [["q35", "msix"], ["microvm", "line"]] as const) {
     for (const ring of ["split", "packed"] as const) {

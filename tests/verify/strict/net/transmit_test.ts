@@ -126,11 +126,11 @@ onceTest("a frame that asks for nothing is complete", () => {
   assertEquals(broken, [
     `warning net-tx-complete: the header checksum of the IPv4 packet is 0x0; expected ${ipChecksum()}`,
   ]);
-  // What is no sound packet is not judged: nobody knows what its author meant.
+  // What is no sound packet is not judged by its sums: nobody knows what its author meant.
   const noPacket = sending({}, ({ mac }) => {
-    const long = packet(mac);
-    long[16] = 9;
-    return [[long], [packet(mac, { left: "none" }).subarray(0, 60)]];
+    const version = packet(mac, { left: "none" });
+    version[14] = 0x55;
+    return [[version]];
   });
   assertEquals(noPacket, []);
 });
@@ -178,4 +178,38 @@ onceTest("with MTU a frame is no longer than that, its tag left out", () => {
     "violation net-tx-mtu: a frame of 1015 bytes: 1001 behind its Ethernet header of 14; " +
     "expected 1000 at most, which is the device's mtu",
   ]);
+});
+
+onceTest("a frame is as long as its packet", () => {
+  const one = (frame: (mac: Uint8Array) => Uint8Array) => sending({}, ({ mac }) => [[frame(mac)]]);
+  const arp = (mac: Uint8Array) =>
+    Uint8Array.from([
+      ...packet(mac).subarray(0, 12),
+      8,
+      6,
+      0,
+      1,
+      8,
+      0,
+      6,
+      4,
+      0,
+      1,
+      ...mac,
+      ...new Uint8Array(14),
+    ]);
+  assertEquals(one(arp), []);
+  // Padded to what Ethernet wants at least.
+  assertEquals(one((mac) => Uint8Array.from([...arp(mac), ...new Uint8Array(18)])), []);
+  assertEquals(one((mac) => arp(mac).subarray(0, 30)), [
+    "warning net-tx-cut-short: a frame of 30 bytes, 12 less than its packet has: as many as the header; " +
+    "expected 42 bytes behind the header of 12",
+  ]);
+  for (const v6 of [false, true]) {
+    const whole = packet(new Uint8Array(6), { v6 }).length;
+    assertEquals(one((mac) => packet(mac, { v6 }).subarray(0, -2)), [
+      `warning net-tx-cut-short: a frame of ${whole - 2} bytes, 2 less than its packet has; ` +
+      `expected ${whole} bytes behind the header of 12`,
+    ]);
+  }
 });

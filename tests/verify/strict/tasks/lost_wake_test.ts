@@ -166,3 +166,21 @@ onceTest("a task that runs on and on while it waits for a device", () => {
     "expected less than 1000000000 ns between two waits",
   ]);
 });
+
+onceTest("a kernel that waits for what has come already", () => {
+  const wait = (between: (device: HandDevice) => void) => {
+    const device = new HandDevice(4, 1n << 32n, [0], TASK_RULES);
+    for (let i = 0; i < 3000; i++) {
+      device.strict.emit({ ev: "idle", until: 500 });
+      between(device);
+    }
+    return device.lines("idle-in-vain");
+  };
+  assertEquals(wait((device) => void device.time++), []);
+  assertEquals(wait((device) => device.strict.emit({ ev: "interrupt", vector: 32 })), []);
+  assertEquals(wait((device) => device.strict.emit({ ev: "task_switch", task: "net" })), []);
+  assertEquals(wait(() => {}), [
+    "violation idle-in-vain: the kernel has begun to wait 1000 times at 0 ns, until 500 ns, and nothing has happened in " +
+    "between; expected a wait that ends because something came",
+  ]);
+});

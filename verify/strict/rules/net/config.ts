@@ -83,12 +83,11 @@ export const NET_STATUS_READ: Rule = {
   title: "With STATUS the link's state is read from the configuration",
   hint:
     "Bit 0 of status (configuration byte 6) says whether the link is up; frames sent while it is down are lost.",
-  watch({ machine, report }) {
+  watch({ report }) {
     const queues = new NetQueues();
     const sent = new Map<DeviceModel, number>();
     return {
       access: (access) => queues.access(access),
-      config: (access) => queues.config.window(access, machine),
       published(queue) {
         const { device } = queue;
         if (device.has(NetF.STATUS) && queues.kindOf(queue) === "transmit") {
@@ -97,7 +96,6 @@ export const NET_STATUS_READ: Rule = {
       },
       end() {
         for (const [device, frames] of sent) {
-          if (queues.config.mayMiss(device)) continue;
           if (queues.config.read(device, NetConfig.STATUS, 1) !== undefined) continue;
           report({
             device,

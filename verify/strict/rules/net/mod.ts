@@ -23,6 +23,7 @@ import { NET_RX_NUM_BUFFERS } from "./rx_num_buffers.ts";
 import { NET_RX_REST } from "./rx_rest.ts";
 import { NET_TX_CHECKSUM_PLACE, NET_TX_PSEUDO_HEADER } from "./tx_checksum.ts";
 import { NET_TX_COMPLETE, NET_TX_IP_CHECKSUM } from "./tx_complete.ts";
+import { NET_TX_CUT_SHORT } from "./tx_cut_short.ts";
 import { NET_MAC, NET_TX_MTU } from "./tx_frame.ts";
 import { NET_TX_GSO_FEATURE, NET_TX_GSO_FIELDS, NET_TX_GSO_TUNNEL } from "./tx_gso.ts";
 import { NET_TX_GSO_ECN, NET_TX_GSO_ECN_FEATURE } from "./tx_gso_ecn.ts";
@@ -49,6 +50,7 @@ export const NET_RULES: readonly Rule[] = [
   NET_TX_PSEUDO_HEADER,
   NET_TX_IP_CHECKSUM,
   NET_TX_COMPLETE,
+  NET_TX_CUT_SHORT,
   NET_TX_GSO_FEATURE,
   NET_TX_GSO_FIELDS,
   NET_TX_GSO_TUNNEL,

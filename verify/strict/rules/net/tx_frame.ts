@@ -64,7 +64,6 @@ export const NET_MAC: Rule = {
     };
     return {
       access: (access) => queues.access(access),
-      config: (access) => queues.config.window(access, machine),
       reset: (device) => void senders.delete(device),
       published(queue, chain) {
         const kind = queues.kindOf(queue), { device } = queue;
@@ -82,7 +81,7 @@ export const NET_MAC: Rule = {
         const mac = queues.config.read(device, NetConfig.MAC, 6);
         const source = packet.frame.subarray(6, 12);
         if (mac === undefined) {
-          if (sender.given.length > 0 || queues.config.mayMiss(device)) return;
+          if (sender.given.length > 0) return;
           sender.settled = true;
           report({
             device,

@@ -1,9 +1,6 @@
 import { MmioReg } from "../../../../spec/virtio/mmio.ts";
-import { PciCapId } from "../../../../spec/pci.ts";
-import { CapCfgType, VirtioPciCap } from "../../../../spec/virtio/pci.ts";
-import type { Access, ConfigAccess } from "../../events.ts";
+import type { Access } from "../../events.ts";
 import type { DeviceModel } from "../../model/device.ts";
-import type { MachineModel } from "../../model/machine.ts";
 
 /** Where in the device configuration an access is; undefined if it is elsewhere. */
 export function configOffset(access: Access): number | undefined {
@@ -15,7 +12,6 @@ export function configOffset(access: Access): number | undefined {
 /** The bytes of device configurations as drivers read them last. A reset changes nothing: what was read is known. */
 export class ConfigSeen {
   private readonly bytes = new Map<DeviceModel, Map<number, number>>();
-  private readonly windows = new Set<DeviceModel>();
 
   access(access: Access): void {
     const offset = configOffset(access);
@@ -27,20 +23,6 @@ export class ConfigSeen {
     }
   }
 
-  /** An access to PCI configuration space: through a window there registers may be accessed unseen (virtio 1.4, 4.1.4.9). */
-  window({ bdf, device, offset, write }: ConfigAccess, machine: MachineModel): void {
-    const config = machine.functions.get(bdf)?.config;
-    if (device === undefined || config === undefined || !write) return;
-    const at = offset - offset % 4;
-    for (let cap = at; cap > at - 20 && cap >= 0x40; cap -= 4) {
-      if (config[cap] !== PciCapId.VENDOR || config[cap + VirtioPciCap.CFG_TYPE] !== CapCfgType.Pci) continue;
-      if (at > cap) this.windows.add(device);
-    }
-  }
-  /** Whether reads may have been missed. */
-  mayMiss(device: DeviceModel): boolean {
-    return this.windows.has(device);
-  }
   /** `length` bytes from `offset`; undefined unless all of them were read. */
   read(device: DeviceModel, offset: number, length: number): Uint8Array | undefined {
     const seen = this.bytes.get(device);
