@@ -121,7 +121,11 @@ export const GUESTS: readonly Legal[] = [
       rng.work = () => {
         for (let i = 0; i < 40; i += 5) {
           for (let n = 0; n < 5; n++) rng.rings[0].submit(rng.makePieces([16]));
-          for (let n = 0; n < 5; n++) rng.accept(rng.nextUsed(rng.rings[0]));
+          for (let n = 0; n < 5; n++) {
+            rng.accept(rng.nextUsed(rng.rings[0]));
+            const { platform } = rng.ground;
+            void platform.idle(platform.now() + 100);
+          }
         }
       };
       packed((r) => {

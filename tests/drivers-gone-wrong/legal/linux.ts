@@ -249,7 +249,7 @@ export const LINUX: readonly Legal[] = [
   {
     id: "linux-in-order",
     what: "with IN_ORDER descriptors are taken in the ring's order",
-    on: { eventIdx: true, props: "in_order=on", wants: F.IN_ORDER },
+    on: { eventIdx: true, props: "in_order=on", wants: F.IN_ORDER, restless: true },
     plant: ({ rng, ring }) => {
       rng.requests = Array.from({ length: 40 }, (_, i) => i % 3 === 0 ? [16, 16] : [16]);
       ring((r) => {

@@ -8,6 +8,8 @@ const { AVAIL, USED } = PackedDescF;
 
 /** The next descriptor was written, and is not available. */
 interface Hidden {
+  /** Descriptors whose address or length was written: somebody means to publish them, not to clear their flags. */
+  readonly filled: Set<number>;
   slot: number | undefined;
   place: Place;
 }
@@ -25,7 +27,7 @@ export const PACKED_NOT_AVAILABLE: Rule = {
     "The wrap counter begins at 1 and changes each time the driver goes over the end of the ring. In a lap with 1 " +
     "write AVAIL, in one with 0 write USED. Flags stand behind the id, at offset 14.",
   watch(scene) {
-    const hidden = new PerQueue<Hidden>(() => ({ slot: undefined, place: [] }));
+    const hidden = new PerQueue<Hidden>(() => ({ filled: new Set(), slot: undefined, place: [] }));
     const settle = (queue: QueueModel, when: string) => {
       const state = hidden.of(queue);
       const { slot } = state;
@@ -34,6 +36,10 @@ export const PACKED_NOT_AVAILABLE: Rule = {
       if (slot === undefined || ring?.kind !== "packed" || !queue.enabled) return;
       if (slot !== ring.indices.avail) return;
       const at = ring.addressOf("descriptor", slot);
+      // All of it was cleared.
+      if (scene.machine.u64(at + PackedDesc.ADDR) === 0 && scene.machine.u32(at + PackedDesc.LEN) === 0) {
+        return;
+      }
       const flags = scene.machine.u16(at + PackedDesc.FLAGS);
       const wrap = ring.indices.availWrap;
       scene.report({
@@ -62,13 +68,15 @@ export const PACKED_NOT_AVAILABLE: Rule = {
         if (ring?.kind !== "packed" || part!.area !== "desc" || write.length > 16) return;
         const slot = part!.offset >> 4;
         const at = ring.addressOf("descriptor", slot) + PackedDesc.FLAGS;
+        const state = hidden.of(part!.queue);
+        if ((part!.offset & 15) < PackedDesc.ID) state.filled.add(slot);
+        if (!state.filled.has(slot)) return;
         const flags = read16(scene, { ...write, value: undefined }, at);
         if (slot !== ring.indices.avail || flags === undefined) return;
         const wrap = ring.indices.availWrap === 1;
         if ((flags & AVAIL) !== 0 === wrap && (flags & USED) !== 0 !== wrap) return;
         // A descriptor that the device holds still has a rule of its own.
         if (ring.ownerOf(at, 2)?.what === "descriptor") return;
-        const state = hidden.of(part!.queue);
         state.slot = slot;
         state.place = scene.machine.place();
       },
