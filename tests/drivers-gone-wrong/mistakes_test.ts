@@ -10,6 +10,8 @@ import { drive, type Outcome, simulatedWorld } from "./world.ts";
 
 /** What is said of a machine that nothing can wake: true of every run that ends so. */
 const STUCK = "stuck-machine";
+/** Rules about what is not done: there is no line that does it. All others name the student's. */
+const NOWHERE: readonly string[] = [STUCK, "net-rx-empty"];
 /** Where the driver's code is. */
 const HERE = "tests/drivers-gone-wrong/";
 
@@ -33,8 +35,7 @@ function judge(mistake: Mistake, s: Setting): string[] {
   const lines: string[] = [];
   const hit = reports.find((r) => isExpected(mistake, r));
   if (hit === undefined) lines.push(`no report of ${rule}${found === undefined ? "" : ` with ${found}`}`);
-  // A machine that stands still is nobody's line; all else is somebody's, and that is the student.
-  else if (rule !== STUCK && !hit.place[0]?.file.startsWith(HERE)) {
+  else if (!NOWHERE.includes(rule) && !hit.place[0]?.file.startsWith(HERE)) {
     lines.push(`the place is ${hit.place[0]?.file ?? "not known"}`);
   }
   for (const r of reports) {

@@ -106,4 +106,12 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     plant: ({ student, mmio }) => before(student, "setUpQueues", () => mmio.read(R.SHM_LEN_LOW)),
     expect: { rule: "mmio-shared-memory", found: /shm_len_low/ },
   },
+  {
+    id: "mmio-generation-at-pci-offset",
+    what: "the generation is read where PCI has it",
+    on: { machines: MMIO, devices: ["net"] },
+    plant: ({ mmio }) => mmio.generation = () => mmio.read(0x15, 1),
+    expect: { rule: "mmio-access-width", found: /1 byte at 0x15/ },
+    also: ["config-generation", "mmio-write-only"],
+  },
 ];

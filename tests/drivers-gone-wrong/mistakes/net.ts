@@ -251,6 +251,31 @@ export const NET_MISTAKES: readonly Mistake[] = [
     },
     expect: { rule: "received-unread", found: /not a byte/ },
   },
+  {
+    id: "net-receive-buffers-not-given-back",
+    what: "a receive buffer that was used does not go back to the device",
+    on: NET,
+    plant: ({ net }) => {
+      net.questions = 6;
+      after(net, "startQueues", () => net.giveReceiveBuffer = () => {});
+    },
+    expect: { rule: "net-rx-empty", found: /all 4 of it were used/ },
+  },
+  {
+    id: "net-frame-buffer-used-again-too-early",
+    what: "the next frame is written into the buffer that the device still sends from",
+    on: NET,
+    plant: ({ net }) =>
+      net.work = () => {
+        const pieces = net.makeFrame(net.question());
+        for (let i = 0; i < 3; i++) {
+          net.ground.memory.writeBytes(pieces[1].buffer.offset, net.question());
+          net.rings[1].submit(pieces);
+        }
+        for (let i = 0; i < 3; i++) net.nextUsed(net.rings[1]);
+      },
+    expect: { rule: "readable-buffer-in-flight", found: /42 bytes/ },
+  },
 ];
 
 /** Writes 16 bits of the header of each frame that is sent. */

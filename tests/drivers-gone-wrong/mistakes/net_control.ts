@@ -161,4 +161,14 @@ export const NET_CONTROL_MISTAKES: readonly Mistake[] = [
     expect: { rule: "net-rx-writable", found: /2 bytes that is readable/ },
     also: ["net-rx-header-fits"],
   },
+  {
+    id: "net-mac-too-short",
+    what: "the address of ADDR_SET has five bytes",
+    on: { ...NET, wants: NetF.CTRL_MAC_ADDR },
+    plant: ({ net }) => {
+      net.checkAck = () => {};
+      before(net, "work", () => net.command(NetCtrl.MAC, NetCtrlMac.ADDR_SET, net.mac.subarray(0, 5)));
+    },
+    expect: { rule: "net-ctrl-data", found: /5 bytes of data/ },
+  },
 ];

@@ -321,4 +321,27 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
     expect: { rule: "packed-write-barrier" },
     also: ["packed-buffer-id", "packed-no-room", "rng-writable"],
   },
+  {
+    id: "packed-used-without-wrap",
+    what: "a descriptor counts as used when AVAIL and USED are equal, whatever the wrap counter",
+    on: PACKED,
+    plant: ({ rng, packed }) => {
+      rng.requests = MANY;
+      packed((r) => {
+        const { hasUsed } = r;
+        let taken = 0;
+        after(r, "take", () => taken++);
+        r.isUsed = (flags) => ((flags & PackedDescF.AVAIL) !== 0) === ((flags & PackedDescF.USED) !== 0);
+        // In the first lap, descriptors that nobody wrote would look used, too.
+        r.hasUsed = () =>
+          taken < r.size
+            ? hasUsed.call(r)
+            : r.isUsed(r.memory.readU16(r.descriptorAt(r.usedNext) + PackedDesc.FLAGS));
+      });
+      after(rng, "ask", () => {
+        while (rng.rings[0].hasUsed()) rng.rings[0].take();
+      });
+    },
+    expect: { rule: "packed-used-early", found: /descriptor 0 .* 0x8080/ },
+  },
 ];

@@ -201,4 +201,28 @@ export const PCI_MISTAKES: readonly Mistake[] = [
       }),
     expect: { rule: "pci-bar-address", found: /all ones/ },
   },
+  {
+    id: "pci-structures-mixed-up",
+    what: "the addresses of the ISR and of the notification structure are mixed up",
+    on: { machines: PCI },
+    plant: ({ pci }) =>
+      after(pci, "readCapabilities", () => [pci.isr, pci.notifyBase] = [pci.notifyBase, pci.isr]),
+    expect: { rule: "pci-access-width", found: /2 bytes at 0x0 of the ISR/ },
+    also: ["lost-notification"],
+  },
+  {
+    id: "pci-bus-master-too-late",
+    what: "the function becomes bus master after DRIVER_OK",
+    on: { machines: PCI },
+    plant: ({ student, pci, pciFunction }) => {
+      const { IO, MEMORY, BUS_MASTER, INTX_DISABLE } = PciCommand;
+      pciFunction((fn) => fn.commandBits = () => IO | MEMORY | INTX_DISABLE);
+      after(
+        student,
+        "driverOk",
+        () => pci.fn.write(PciCfg.COMMAND, 2, IO | MEMORY | INTX_DISABLE | BUS_MASTER),
+      );
+    },
+    expect: { rule: "pci-bus-master", found: /DRIVER_OK was written while COMMAND is 0x403/ },
+  },
 ];

@@ -302,6 +302,51 @@ export const QUEUES: readonly Mistake[] = [
     expect: { rule: "queue-area-allocated", found: /size 8/ },
     also: ["rng-length-examined"],
   },
+  {
+    id: "queue-size-before-select",
+    what: "the size is written before the queue is selected, and so to the queue before",
+    on: { devices: ["console"], machines: MMIO },
+    plant: ({ student }) => {
+      const { transport } = student;
+      const select = transport.select.bind(transport);
+      const setSize = transport.setSize.bind(transport);
+      transport.select = (queue) => {
+        setSize(student.queueSize);
+        select(queue);
+      };
+      transport.setSize = () => {};
+    },
+    expect: { rule: "mmio-queue-ready-last", found: /queue 0 .* after the queue was enabled/ },
+    also: ["buffer-in-ring", "queue-area-allocated", "queue-complete", "queue-overlap"],
+  },
+  {
+    id: "queue-other-one-reset",
+    what: "another queue is reset than the one whose memory is freed",
+    on: { devices: ["console"] },
+    plant: ({ student }) =>
+      before(student, "work", () => {
+        student.transport.select(0);
+        student.transport.resetQueue();
+        student.rings[1].release();
+        student.setUpQueue(1);
+      }),
+    expect: { rule: "ring-freed", found: /queue 1/ },
+    also: ["device-area-written", "mmio-queue-ready-last", "pci-queue-enable-last"],
+  },
+  {
+    id: "queue-wrap-kept-over-reset",
+    what: "the wrap counters stay as they were when a queue is reset",
+    on: { rings: ["packed"] },
+    plant: ({ student, packed }) => {
+      let first = true;
+      packed((r) => {
+        if (!first) r.wrap = r.usedWrap = 0;
+        first = false;
+      });
+      before(student, "work", () => student.restartQueue(0));
+    },
+    expect: { rule: "packed-not-available", found: /whose wrap counter is 1/ },
+  },
 ];
 
 function changeAreas({ ring }: Hands, change: (areas: Areas) => Areas): void {
