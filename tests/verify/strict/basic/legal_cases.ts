@@ -351,4 +351,33 @@ export const LEGAL: readonly Legal[] = [
       wrote(R.STATUS, 0);
     },
   },
+  {
+    what: "a device is given up, and its memory serves another one",
+    on: MMIO,
+    steps: (b) => {
+      const other = 0xfeb0_0000;
+      const access = (ev: "mmio_read" | "mmio_write", offset: number, value: number) =>
+        b.strict.emit({ ev, addr: other + offset, width: 4, value });
+      access("mmio_read", R.MAGIC_VALUE, 0x7472_6976);
+      access("mmio_read", R.VERSION, 2);
+      access("mmio_read", R.DEVICE_ID, 4);
+      access("mmio_write", R.STATUS, 0);
+      access("mmio_read", R.STATUS, 0);
+      for (const status of [1, 3]) access("mmio_write", R.STATUS, status);
+      for (const select of [R.DEVICE_FEATURES_SEL, R.DRIVER_FEATURES_SEL]) access("mmio_write", select, 1);
+      access("mmio_read", R.DEVICE_FEATURES, 1);
+      access("mmio_write", R.DRIVER_FEATURES, 1);
+      access("mmio_write", R.STATUS, 11);
+      access("mmio_read", R.STATUS, 11);
+      access("mmio_write", R.QUEUE_SEL, 0);
+      access("mmio_read", R.QUEUE_NUM_MAX, 16);
+      access("mmio_write", R.QUEUE_NUM, 16);
+      access("mmio_write", R.QUEUE_DESC_LOW, 0x10_0000);
+      access("mmio_write", R.QUEUE_DRIVER_LOW, 0x10_1000);
+      access("mmio_write", R.QUEUE_DEVICE_LOW, 0x10_2000);
+      access("mmio_write", R.QUEUE_READY, 1);
+      access("mmio_write", R.STATUS, 0x8b);
+      done(b.upTo("live"));
+    },
+  },
 ];

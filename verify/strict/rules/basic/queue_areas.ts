@@ -1,4 +1,5 @@
 import { F } from "../../../../spec/virtio/features.ts";
+import { DeviceStatus as S } from "../../../../spec/virtio/status.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
 import { facility, reserved } from "./_clauses.ts";
@@ -75,7 +76,8 @@ export const QUEUE_OVERLAP: Rule = {
       if (queue.size === 0 || queue.desc === 0 || queue.driver === 0 || queue.deviceArea === 0) return;
       const mine = areasOf(queue);
       const others = scene.machine.devices.flatMap((d) => [...d.queues.values()])
-        .filter((q) => q.enabled && q !== queue)
+        // A device that was given up does not come to DRIVER_OK, and does not touch its queues.
+        .filter((q) => q.enabled && q !== queue && (q.device.status & S.FAILED) === 0)
         .flatMap((q) => areasOf(q).map((area) => ({ ...area, owner: q.name })));
       for (const [i, a] of mine.entries()) {
         const rest = [...mine.slice(i + 1).map((area) => ({ ...area, owner: queue.name })), ...others];
