@@ -115,6 +115,18 @@ export const QUEUE_CASES: readonly Case[] = [
       "queue 0 was enabled, and its descriptor area, driver area, device area not written since the last reset",
   },
   {
+    rule: QUEUE_COMPLETE,
+    what: "the size is neither read nor written",
+    on: PCI,
+    steps: (b) => {
+      const { transport } = b.upTo("confirm");
+      transport.select(0);
+      transport.setAddresses(AREAS);
+      transport.enableQueue();
+    },
+    found: "queue 0 was enabled, and its size neither read nor written since the last reset",
+  },
+  {
     rule: QUEUE_EXISTS,
     what: "a queue that the device does not have",
     steps: (b) => {

@@ -1,6 +1,7 @@
 import { PciCfg, PciCommand } from "../../../../spec/pci.ts";
 import type { DeviceModel } from "../../model/device.ts";
 import type { MachineModel } from "../../model/machine.ts";
+import type { Place } from "../../report.ts";
 import type { Rule, Scene, Watcher } from "../../rule.ts";
 import { commandOf } from "../pci/_capabilities.ts";
 import { MMIO_INTERRUPT, MMIO_LAYOUT, overMmio } from "./_clauses.ts";
@@ -121,7 +122,7 @@ function watchAcknowledged(scene: Scene, transport: "pci" | "mmio"): Watcher {
   const raised = new Map<number, Raised>();
   const { machine } = scene;
   return {
-    foreign: (a) => apics.foreign(a, () => []),
+    foreign: (a) => apics.foreign(a, () => machine.place()),
     line(own, line, level, source) {
       if (!level) raised.delete(line);
       else raised.set(line, { own, shared: source === undefined, taken: 0, acknowledged: new Set() });
@@ -142,7 +143,9 @@ function watchAcknowledged(scene: Scene, transport: "pci" | "mmio"): Watcher {
         const all = suspects(machine, line, r.own, r.shared).filter((d) => d.transport === transport);
         // Which of several it is can be said only if none of them was asked.
         const silent = all.filter((d) => !r.acknowledged.has(d));
-        if (silent.length > 0 && silent.length === all.length) report(scene, silent[0], line, r.taken);
+        if (silent.length > 0 && silent.length === all.length) {
+          report(scene, silent[0], line, r.taken, apics.line(line)!.place);
+        }
         r.taken = 0;
         r.acknowledged.clear();
       }
@@ -150,7 +153,7 @@ function watchAcknowledged(scene: Scene, transport: "pci" | "mmio"): Watcher {
   };
 }
 
-function report(scene: Scene, device: DeviceModel, line: number, taken: number): void {
+function report(scene: Scene, device: DeviceModel, line: number, taken: number, place: Place): void {
   const pci = device.transport === "pci";
   scene.report({
     device,
@@ -161,6 +164,8 @@ function report(scene: Scene, device: DeviceModel, line: number, taken: number):
       ? "a read of the ISR status in the handler: it lowers the line"
       : "InterruptStatus read, and its bits written to InterruptACK, in the handler",
     evidence: [{ what: `line ${line}`, value: "asserted" }],
+    // Where the handler was installed.
+    place,
   });
 }
 

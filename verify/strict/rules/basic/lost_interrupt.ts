@@ -6,6 +6,7 @@ import { AVAIL_F_NO_INTERRUPT, needEvent } from "../../../../spec/virtio/split.t
 import type { DeviceModel } from "../../model/device.ts";
 import type { MachineModel } from "../../model/machine.ts";
 import type { QueueModel } from "../../model/queue.ts";
+import type { Place } from "../../report.ts";
 import type { Rule } from "../../rule.ts";
 import { Waiting } from "../liveness/waiting.ts";
 import { isPciLine } from "./lines.ts";
@@ -67,6 +68,7 @@ export const INTERRUPT_PATH: Rule = {
     "Follow the interrupt: is MSI-X or INTx on, has the queue a vector, is the entry or the IOAPIC's line unmasked?",
   watch(scene) {
     const waiting = new Waiting(scene);
+    const places = new PerQueue(() => ({ place: [] as Place }));
     const look = (closed: (queue: QueueModel) => string | undefined) => {
       for (const device of scene.machine.devices) {
         if (!device.live || device.legacy) continue;
@@ -82,11 +84,13 @@ export const INTERRUPT_PATH: Rule = {
             found: `the CPU waits for an interrupt of queue ${queue.index} that cannot come: ${why}`,
             expected: "a way from the queue to the CPU",
             evidence: [{ what: "used buffers that the driver has not looked at", value: `${unread}` }],
+            place: places.ofQueue(queue).place,
           });
         }
       }
     };
     return waiting.watcher({
+      queueEnabled: (queue) => void (places.ofQueue(queue).place = scene.machine.place()),
       // A queue without a vector may be looked at by and by; a line that is asserted was meant for somebody.
       idle() {
         if (waiting.lines.size > 0) look((queue) => closedLine(waiting, queue.device));
@@ -113,8 +117,9 @@ export const INTERRUPT_ASKED: Rule = {
     "Clear INTX_DISABLE in COMMAND or give the queue a vector; or set NO_INTERRUPT (the driver's event flags) and poll.",
   watch(scene) {
     const waiting = new Waiting(scene);
-    const waits = new PerQueue(() => ({ n: 0 }));
+    const waits = new PerQueue(() => ({ n: 0, place: [] as Place }));
     return waiting.watcher({
+      queueEnabled: (queue) => void (waits.ofQueue(queue).place = scene.machine.place()),
       idle() {
         for (const device of scene.machine.devices) {
           if (!device.live || device.legacy || device.transport !== "pci") continue;
@@ -137,6 +142,7 @@ export const INTERRUPT_ASKED: Rule = {
                 `come: ${why}`,
               expected: "a way from the queue to the CPU, or no interrupt asked for",
               evidence: [{ what: "used buffers that the driver has not looked at", value: `${unread}` }],
+              place: state.place,
             });
           }
         }

@@ -87,8 +87,10 @@ export const QUEUE_COMPLETE: Rule = {
       access(a) {
         const { device } = a;
         const purpose = purposeOf(a);
-        if (!a.write || purpose === undefined || device.legacy) return;
+        if (purpose === undefined || device.legacy) return;
         const known = written.of(device, device.queueSelect);
+        if (!a.write && purpose === "queueSize") known.add("sizeRead");
+        if (!a.write) return;
         if (purpose === "queueReset" && a.value === 1) return known.clear();
         if (["desc", "driver", "device", "queueSize"].includes(purpose)) known.add(purpose);
         if (purpose !== "queueEnable" || a.value === 0 || selectedQueue(device)?.enabled) return;
@@ -96,13 +98,18 @@ export const QUEUE_COMPLETE: Rule = {
           ? ["queueSize", "desc", "driver", "device"]
           : ["desc", "driver", "device"];
         const missing = needed.filter((part) => !known.has(part));
-        if (missing.length === 0) return;
+        // On PCI the device's own size stands there: a driver that neither reads nor writes it knows no size.
+        const sized = known.has("queueSize") || known.has("sizeRead") ||
+          (selectedQueue(device)?.max ?? 0) > 0;
+        const unsized = device.transport === "pci" && !sized ? ["its size neither read nor written"] : [];
+        if (missing.length === 0 && unsized.length === 0) return;
+        const unwritten = missing.length === 0
+          ? []
+          : [`its ${missing.map((m) => WORDS[m]).join(", ")} not written`];
         scene.report({
           device,
           queue: selectedQueue(device),
-          found: `queue ${device.queueSelect} was enabled, and its ${
-            missing.map((m) => WORDS[m]).join(", ")
-          } not written` +
+          found: `queue ${device.queueSelect} was enabled, and ${[...unwritten, ...unsized].join(", ")}` +
             (device.resets > 0 ? " since the last reset" : ""),
           expected: "all registers of the queue written first",
           evidence: [{ what: nameOf(a), address: a.address, value: hex(a.value) }],

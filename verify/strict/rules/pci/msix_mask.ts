@@ -2,6 +2,7 @@ import { Msix, PciCapId } from "../../../../spec/pci.ts";
 import { NO_VECTOR } from "../../../../spec/virtio/pci.ts";
 import type { ConfigAccess } from "../../events.ts";
 import type { DeviceModel } from "../../model/device.ts";
+import type { Place } from "../../report.ts";
 import type { Rule } from "../../rule.ts";
 import { overPci } from "../basic/_clauses.ts";
 import { hex, purposeOf } from "../basic/_registers.ts";
@@ -9,7 +10,7 @@ import { PerDevice } from "../basic/_state.ts";
 import { interruptsWanted } from "../liveness/interrupt_race.ts";
 import { capabilitiesOf } from "./_capabilities.ts";
 import { MsixTables } from "./_msix_table.ts";
-import { CONFIG, ownerName, vectorsOf } from "./_vectors.ts";
+import { CONFIG, ownerName, ownerOf, vectorsOf } from "./_vectors.ts";
 
 /** A masked entry stays silent. */
 export const MSIX_UNMASKED: Rule = {
@@ -22,7 +23,7 @@ export const MSIX_UNMASKED: Rule = {
     "After power on all entries are masked: write 0 to the entry's vector control, and clear the function mask.",
   watch(scene) {
     const tables = new MsixTables();
-    const opened = new PerDevice(() => ({ function: false }));
+    const opened = new PerDevice(() => ({ function: false, places: new Map<number, Place>() }));
     const look = (device: DeviceModel, when: string) => {
       if (!device.live || !device.msixEnabled || device.legacy) return;
       for (const [owner, vector] of vectorsOf(device)) {
@@ -42,6 +43,7 @@ export const MSIX_UNMASKED: Rule = {
             ? "0 written to the entry's vector control"
             : "bit 14 of Message Control cleared",
           evidence: [{ what: "vector", value: `${vector}` }],
+          place: opened.of(device).places.get(owner),
         });
         return;
       }
@@ -49,6 +51,9 @@ export const MSIX_UNMASKED: Rule = {
     return {
       access(a) {
         tables.access(a);
+        // The report comes when the CPU waits; what is wrong is where the vector was given.
+        const owner = a.write ? ownerOf(a) : undefined;
+        if (owner !== undefined) opened.of(a.device).places.set(owner, scene.machine.place());
         if (purposeOf(a) === "status" && a.write && a.value === 0) {
           look(a.device, "the device was live and is reset");
         }
