@@ -141,6 +141,24 @@ onceTest("each queue has buffers of its direction: of port 0, of control message
   assertEquals(one(false, 1, 64).length, 1);
 });
 
+onceTest("buffers go to queues that there are", () => {
+  const used = (features: bigint, queue: number, ports?: number) => {
+    const device = new HandDevice(3, F.VERSION_1 | features, [0, 1, 2, 3, 4, 5, 6, 7], CONSOLE_RULES);
+    if (ports !== undefined) device.config(4, ports, 4);
+    device.publish(queue, queue % 2 === 0 ? 64 : message(0, READY, 1));
+    return device.lines("console-queue").map((l) => l.slice("violation console-queue-exists: ".length));
+  };
+  for (const queue of [0, 1]) assertEquals(used(0n, queue), []);
+  for (const queue of [0, 3, 5]) assertEquals(used(ConsoleF.MULTIPORT, queue, 2), []);
+  assertEquals(used(0n, 2), [
+    "a buffer in queue 2; expected queues 0 and 1, as MULTIPORT was not negotiated",
+  ]);
+  assertEquals(used(ConsoleF.MULTIPORT, 6, 2), [
+    "a buffer in queue 6; expected queues 0 to 5, as max_nr_ports is 2",
+  ]);
+  assertEquals(used(ConsoleF.MULTIPORT, 6), []);
+});
+
 onceTest("of the configuration emerg_wr is written alone", () => {
   const device = new HandDevice(3, F.VERSION_1 | ConsoleF.SIZE | ConsoleF.EMERG_WRITE, [0, 1], CONSOLE_RULES);
   device.write(MmioReg.CONFIG + 8, 0x21);

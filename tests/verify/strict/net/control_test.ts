@@ -216,3 +216,28 @@ onceTest("ANNOUNCE is answered", () => {
   gone.reset();
   assertEquals(gone.lines("net-announce"), []);
 });
+
+onceTest("buffers go to queues that there are", () => {
+  const used = (features: bigint, queue: number, pairs?: number) => {
+    const card = new HandDevice(1, F.VERSION_1 | features, [0, 1, 2, 3, 4, 5]);
+    if (pairs !== undefined) card.config(8, pairs, 2);
+    card.publish(queue, new Uint8Array(72));
+    return card.lines("net-queue").map((l) => l.slice("violation net-queue-exists: ".length));
+  };
+  const control = NetF.CTRL_VQ, pairs = NetF.CTRL_VQ | NetF.MQ;
+  assertEquals(used(0n, 1), []);
+  assertEquals(used(control, 2), []);
+  assertEquals(used(pairs, 4, 2), []);
+  assertEquals(used(0n, 2), [
+    "a buffer in queue 2; expected queues 0 to 1, as CTRL_VQ was not negotiated and there is one pair",
+  ]);
+  // Without MQ there is one pair, however many the device has.
+  assertEquals(used(control, 4), [
+    "a buffer in queue 4; expected queues 0 to 2, as CTRL_VQ was negotiated and there is one pair",
+  ]);
+  assertEquals(used(pairs, 5, 2), [
+    "a buffer in queue 5; expected queues 0 to 4, as CTRL_VQ was negotiated and there are 2 pairs",
+  ]);
+  // Nobody knows how many pairs there are.
+  assertEquals(used(pairs, 5), []);
+});

@@ -15,6 +15,7 @@ import { NET_RX_POPULATED } from "./rx_populated.ts";
 import { NET_TX_PAIR } from "./tx_pair.ts";
 import { NET_CTRL_COALESCE, NET_CTRL_HASH_RESERVED, NET_CTRL_RSS } from "./ctrl_rss.ts";
 import { NET_RX_WRITABLE, NET_TX_READABLE } from "./direction.ts";
+import { NET_QUEUE_EXISTS } from "./queue_exists.ts";
 import { NET_RX_BUFFER_SIZE, NET_RX_HEADER_FITS, NET_RX_ROOM } from "./rx_buffers.ts";
 import { NET_RX_EMPTY } from "./rx_empty.ts";
 import { NET_RX_FLAGS, NET_RX_HEADER_SIZE } from "./rx_header.ts";
@@ -41,6 +42,7 @@ export const NET_RULES: readonly Rule[] = [
   NET_FEATURES_CONTROL,
   NET_STATUS_READ,
   NET_MAC,
+  NET_QUEUE_EXISTS,
   NET_TX_READABLE,
   NET_TX_HEADER_SIZE,
   NET_TX_NUM_BUFFERS,
