@@ -20,6 +20,7 @@ const NOT_HERE: readonly string[] = [
   "msix-isr-read",
   "msix-message",
   "interrupt-path-open",
+  "interrupt-asked-in-vain",
   "interrupts-without-look",
   "packed-no-room",
   "console-port-open",

@@ -156,6 +156,26 @@ export const INTERRUPTS: readonly Mistake[] = [
     expect: { rule: "interrupt-path-open", found: /INTx is disabled in COMMAND/ },
   },
   {
+    id: "interrupt-intx-disabled-with-timer",
+    what:
+      "the driver waits for the line while INTx is disabled in COMMAND; a timer wakes the CPU now and then",
+    on: { machines: PCI, interrupts: ["line"] },
+    plant: ({ student, pci }) => {
+      before(student, "setUpQueues", () => {
+        pci.fn.write(PciCfg.COMMAND, 2, PciCommand.MEMORY | PciCommand.BUS_MASTER | PciCommand.INTX_DISABLE);
+      });
+      const { platform, interrupts } = student.ground;
+      student.waitFor = (_done, otherwise) => {
+        for (let tries = 0; student.interruptsSeen === 0; tries++) {
+          if (tries > 20) throw new Error(otherwise);
+          void platform.idle(platform.now() + 100_000);
+          interrupts.poll();
+        }
+      };
+    },
+    expect: { rule: "interrupt-asked-in-vain", found: /INTx is disabled in COMMAND/ },
+  },
+  {
     id: "interrupt-suppressed-and-waited-for",
     what: "the driver asks for no interrupts, and waits for one",
     on: {},
