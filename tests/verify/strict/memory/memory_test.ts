@@ -189,6 +189,42 @@ splitCases([
     },
   },
   {
+    rule: "buffer-taken-unseen",
+    what: "the next message into the buffer, which is back by luck",
+    found:
+      /the driver wrote 2 bytes at 0x\w+, in a readable buffer of the chain of head 0: it came back, and/,
+    run(q, wrong) {
+      const buffer = q.bench.readable();
+      q.use(q.submit(buffer));
+      if (!wrong) q.take();
+      q.memory.writeU16(buffer.address + 4, 1);
+    },
+  },
+  {
+    rule: "buffer-taken-unseen",
+    what: "the answer is read without a look at the used ring",
+    found: /the driver read 1 byte at 0x\w+, in a writable buffer/,
+    run(q, wrong) {
+      const buffer = q.bench.writable();
+      const head = q.submit(buffer);
+      q.bench.deviceWrites(buffer.address, [1]);
+      q.use(head, 1);
+      if (!wrong) q.take();
+      q.memory.readU8(buffer.address);
+    },
+  },
+  {
+    rule: "buffer-taken-unseen",
+    what: "the buffer is freed without a look",
+    found: /the driver freed 32 bytes at/,
+    run(q, wrong) {
+      const buffer = q.bench.readable();
+      q.use(q.submit(buffer));
+      if (!wrong) q.take();
+      q.bench.free(buffer.address);
+    },
+  },
+  {
     rule: "freed-twice",
     what: "a buffer is freed again",
     found: /"test buffer" frees 32 bytes at 0x\w+, which was freed before/,
@@ -381,6 +417,20 @@ splitCases([
 ]);
 
 packedCases([
+  {
+    rule: "buffer-taken-unseen",
+    what: "the buffer is written without a look at the ring",
+    found: /the driver wrote 1 byte at 0x\w+, in a readable buffer of buffer 1: it came back/,
+    run(q, wrong) {
+      const buffers = [q.bench.readable(), q.bench.readable()];
+      const ids = buffers.map((b) => q.submit(b));
+      for (const id of ids) q.use(id);
+      q.take();
+      // The second is another descriptor: it has to be looked at, too.
+      if (!wrong) q.take();
+      q.memory.writeU8(buffers[1].address, 1);
+    },
+  },
   {
     rule: "device-writes-outside",
     what: "a used descriptor where no chain is",

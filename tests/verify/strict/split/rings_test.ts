@@ -207,6 +207,15 @@ for (const field of ["FLAGS", "IDX"] as const) {
   });
 }
 
+Deno.test("split-available-index-start: the available ring of the life before", () => {
+  for (const wrong of [true, false]) {
+    const q = new SplitHand(new Bench(F.VERSION_1), 8, false);
+    q.bench.ram.set(le16(wrong ? 300 : 0), q.avail + Avail.IDX);
+    q.enable();
+    assertEquals(q.bench.broken, wrong ? ["split-available-index-start"] : []);
+  }
+});
+
 Deno.test("an available ring that is full is filled again from its first entry", () => {
   const q = new SplitHand(new Bench(F.VERSION_1), 4);
   const heads = Array.from({ length: 4 }, () => q.submit(q.bench.readable()));

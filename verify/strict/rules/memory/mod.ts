@@ -1,5 +1,6 @@
 /** Rules of device memory: whose it is, when, and in which order it is touched. */
 import type { Rule } from "../../rule.ts";
+import { BUFFER_UNSEEN } from "./unseen.ts";
 import { BUFFER_SHARED } from "./shared.ts";
 import { BUFFER_FREED, BUFFER_NOT_IN_RAM, BUFFER_TOO_LONG } from "./addresses.ts";
 import { DEVICE_IN_ORDER, DEVICE_USED_ID, DEVICE_USED_INDEX, DEVICE_USED_LENGTH } from "./device_used.ts";
@@ -42,4 +43,5 @@ export const MEMORY_RULES: readonly Rule[] = [
   FREED_TWICE,
   BUFFER_SHARED,
   BUFFER_IN_RING,
+  BUFFER_UNSEEN,
 ];

@@ -25,7 +25,7 @@ import {
 } from "./indirect.ts";
 import { SPLIT_ENTRY_BEYOND } from "./entry_beyond.ts";
 import { SPLIT_USED_ENTRY_EARLY } from "./used_entry.ts";
-import { SPLIT_USED_FLAGS_START, SPLIT_USED_INDEX_START } from "./start.ts";
+import { SPLIT_AVAILABLE_INDEX_START, SPLIT_USED_FLAGS_START, SPLIT_USED_INDEX_START } from "./start.ts";
 
 export const SPLIT_RULES: readonly Rule[] = [
   SPLIT_ENTRY_BEFORE_INDEX,
@@ -55,4 +55,5 @@ export const SPLIT_RULES: readonly Rule[] = [
   SPLIT_USED_INDEX_START,
   SPLIT_USED_ENTRY_EARLY,
   SPLIT_ENTRY_BEYOND,
+  SPLIT_AVAILABLE_INDEX_START,
 ];

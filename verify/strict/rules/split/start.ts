@@ -43,3 +43,29 @@ export const SPLIT_USED_INDEX_START: Rule = {
   hint: "What is left of the life before a reset looks like used buffers. Zero the areas first.",
   watch: (scene) => zeroAtStart("usedIndex", "idx of the used ring", scene),
 };
+
+/** More entries than there is room for: they are of the life before. */
+export const SPLIT_AVAILABLE_INDEX_START: Rule = {
+  id: "split-available-index-start",
+  clauses: [],
+  level: "violation",
+  section: "virtio 1.4, 2.7.6",
+  title: "The available index begins at 0 when the queue starts: the device reads entries from the first on",
+  hint: "Zero the three areas, and the driver's own counters, before the queue is enabled again.",
+  watch: (scene) => ({
+    queueEnabled(queue) {
+      const { ring } = queue;
+      if (ring?.kind !== "split" || ring.size === 0) return;
+      const idx = scene.machine.u16(ring.addressOf("availIndex"));
+      // A driver may have filled the ring before.
+      if (idx <= ring.size) return;
+      scene.report({
+        device: queue.device,
+        queue,
+        found: `idx of the available ring was ${idx} when the queue was enabled`,
+        expected: `0, or at most the ${ring.size} entries of the queue`,
+        evidence: [bytesAt(scene, "available ring: flags, idx", ring.addressOf("availFlags"), 4)],
+      });
+    },
+  }),
+};
