@@ -17,6 +17,8 @@ export const BOTH_REASONS: Rule = {
   title: "An interrupt for used buffers and a changed configuration at once is handled as both",
   hint: "Test both bits of the ISR status, each with an if of its own; reading it has cleared them.",
   watch(scene) {
+    // What a driver reads is not in a recorded run.
+    if (scene.machine.platform === "trace") return {};
     const state = new PerDevice(() => ({
       ...{ isr: 0, config: true, queues: true, place: scene.machine.place() },
       /** The driver has looked at the configuration after an interrupt for that (QEMU sets both bits): it cares. */
@@ -79,6 +81,8 @@ export const QUEUES_LOOKED_AT: Rule = {
   hint:
     "Reading the ISR status, or acknowledging, takes the event away: keep what was read, and read it once.",
   watch(scene) {
+    // What a driver reads is not in a recorded run.
+    if (scene.machine.platform === "trace") return {};
     const state = new PerDevice(() => ({ isr: 0, open: false, place: scene.machine.place() }));
     return {
       access(a) {

@@ -67,6 +67,8 @@ export const INTERRUPT_PATH: Rule = {
   hint:
     "Follow the interrupt: is MSI-X or INTx on, has the queue a vector, is the entry or the IOAPIC's line unmasked?",
   watch(scene) {
+    // What a driver reads is not in a recorded run.
+    if (scene.machine.platform === "trace") return {};
     const waiting = new Waiting(scene);
     const places = new PerQueue(() => ({ place: [] as Place }));
     const look = (closed: (queue: QueueModel) => string | undefined) => {
@@ -116,6 +118,8 @@ export const INTERRUPT_ASKED: Rule = {
   hint:
     "Clear INTX_DISABLE in COMMAND or give the queue a vector; or set NO_INTERRUPT (the driver's event flags) and poll.",
   watch(scene) {
+    // What a driver reads is not in a recorded run.
+    if (scene.machine.platform === "trace") return {};
     const waiting = new Waiting(scene);
     const waits = new PerQueue(() => ({ n: 0, place: [] as Place }));
     return waiting.watcher({
