@@ -182,7 +182,7 @@ splitCases([
   {
     rule: "interrupts-enabled-barrier",
     what: "flags are cleared, and the used index is read at once",
-    found: /interrupts of .* queue 0 were asked for, and the driver looked for used buffers and found none/,
+    found: /interrupts of .* queue 0 were asked for, the driver looked for used buffers and found none/,
     run(q, wrong) {
       q.memory.writeU16(q.avail + Avail.FLAGS, 1);
       q.submit(q.bench.writable());
@@ -196,7 +196,7 @@ splitCases([
     rule: "interrupts-enabled-barrier",
     what: "used_event is moved, and the used index is read at once",
     features: F.EVENT_IDX,
-    found: /with no general barrier between/,
+    found: /with no general barrier between, and the CPU went idle/,
     run(q, wrong) {
       const heads = [
         q.submit(q.bench.writable()),
@@ -212,6 +212,7 @@ splitCases([
       }
       if (!wrong) q.bench.barrier("general");
       q.take();
+      q.bench.idle();
     },
   },
   {
@@ -335,7 +336,7 @@ packedCases([
   {
     rule: "interrupts-enabled-barrier",
     what: "the event structure is written, and the flags of the next descriptor are read at once",
-    found: /with no general barrier between/,
+    found: /with no general barrier between, and the CPU went idle/,
     run(q, wrong) {
       q.memory.writeU16(q.driverEvent + EventSuppr.FLAGS, 1);
       q.submit(q.bench.writable());
@@ -604,6 +605,21 @@ Deno.test("a packed ring's used buffers are seen by their flags", () => {
   seen.take();
   seen.bench.strict.end("stuck");
   assertMatch(seen.bench.reports[0].found, /no task waits for anything, and no device has anything to do/);
+});
+
+Deno.test("who goes on looking needs no barrier behind the wish; nor who looks once more behind one", () => {
+  const q = new SplitHand(new Bench(F.VERSION_1));
+  q.memory.writeU16(q.avail + Avail.FLAGS, 1);
+  const head = q.submit(q.bench.writable());
+  q.memory.writeU16(q.avail + Avail.FLAGS, 0);
+  q.take();
+  q.take();
+  q.bench.barrier("general");
+  q.take();
+  q.bench.idle();
+  q.use(head);
+  q.take();
+  assertEquals(q.bench.broken, []);
 });
 
 Deno.test("an event that is moved on with what was taken needs no look by itself", () => {

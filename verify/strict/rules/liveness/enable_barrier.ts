@@ -1,3 +1,4 @@
+import { F } from "../../../../spec/virtio/features.ts";
 import { PackedDesc, PackedDescF } from "../../../../spec/virtio/packed.ts";
 import type { DriverRead } from "../../events.ts";
 import type { QueueModel } from "../../model/queue.ts";
@@ -36,10 +37,16 @@ export const ENABLE_BARRIER: Rule = {
   watch(scene) {
     const open = new AwaitingBarrier<QueueModel>("general");
     const taken = new Taken();
+    /** Queues whose last look was not ordered behind the wish; where that was written. */
+    const hasty = new Set<QueueModel>();
     const places = new Map<QueueModel, Place>();
+    const forget = (queue: QueueModel) => {
+      open.drop(queue);
+      hasty.delete(queue);
+    };
     return together(taken.watcher, {
-      queueEnabled: (queue) => open.drop(queue),
-      queueStopped: (queue) => open.drop(queue),
+      queueEnabled: forget,
+      queueStopped: forget,
       barrier: (kind) => open.barrier(kind),
       write(write) {
         const { part } = write;
@@ -47,31 +54,43 @@ export const ENABLE_BARRIER: Rule = {
         if (ring === undefined || part!.area !== "driver" || !isWish(part!.queue, part!.offset)) return;
         if (!changes(scene, write)) return;
         const { queue } = part!;
-        if (!interruptsWanted(scene, queue)) return open.drop(queue);
+        forget(queue);
+        if (!interruptsWanted(scene, queue)) return;
         open.add(queue);
         places.set(queue, scene.machine.place());
       },
       read(read) {
         const queue = read.part?.queue;
-        if (queue?.ring === undefined || open.state(queue) !== "open") return;
-        if (queue.ring.inFlight.size === 0 || !findsNothing(scene, queue, read, taken)) return;
-        open.drop(queue);
-        const split = queue.ring.kind === "split";
-        scene.report({
-          device: queue.device,
-          queue,
-          found:
-            `interrupts of ${queue.name} were asked for, and the driver looked for used buffers and found none, with ` +
-            "no general barrier between",
-          expected: "a general (store-load) barrier between the two",
-          evidence: [
-            split
-              ? bytesAt(scene, "used_event", queue.ring.addressOf("usedEvent"), 2)
-              : bytesAt(scene, "driver event: desc, flags", queue.ring.addressOf("driverEvent"), 4),
-          ],
-          place: places.get(queue),
-        });
+        if (queue?.ring === undefined || open.state(queue) === undefined && !hasty.has(queue)) return;
+        if (!findsNothing(scene, queue, read, taken)) return;
+        if (open.state(queue) === "open") hasty.add(queue);
+        else hasty.delete(queue);
+      },
+      // Who looks on and on misses nothing.
+      idle() {
+        for (const queue of hasty) report(scene, queue, places.get(queue));
+        hasty.clear();
       },
     });
   },
 };
+
+function report(scene: Scene, queue: QueueModel, place: Place | undefined): void {
+  const { ring, device } = queue;
+  if (ring === undefined || !queue.enabled || !device.live || ring.inFlight.size === 0) return;
+  const wish = ring.kind === "packed"
+    ? bytesAt(scene, "driver event: desc, flags", ring.addressOf("driverEvent"), 4)
+    : device.has(F.EVENT_IDX)
+    ? bytesAt(scene, "used_event", ring.addressOf("usedEvent"), 2)
+    : bytesAt(scene, "available ring: flags, idx", ring.addressOf("availFlags"), 4);
+  scene.report({
+    device,
+    queue,
+    found:
+      `interrupts of ${queue.name} were asked for, the driver looked for used buffers and found none, with no general ` +
+      "barrier between, and the CPU went idle",
+    expected: "a general (store-load) barrier between the two",
+    evidence: [wish],
+    place,
+  });
+}
