@@ -79,7 +79,9 @@ class AnyDriver {
       case "quiet":
         if (!this.student.interruptsWanted) return;
         this.quiet = o.on;
-        return this.ring.setInterrupts(!o.on);
+        this.ring.setInterrupts(!o.on);
+        // Whoever waits next looks first, behind the wish.
+        return this.ring.barrierBeforeKick();
       case "spin":
         for (let i = 0; i < o.n; i++) this.student.ground.platform.relax();
         return void this.student.ground.interrupts.poll();
