@@ -12,6 +12,26 @@ const IP_CHECKSUM = IP + 10, UDP_CHECKSUM = TRANSPORT + 6, TCP_FLAGS = TRANSPORT
 /** Frames whose checksum, or whose cutting, is left to the device (virtio 1.4, 5.1.6.2). */
 export const NET_OFFLOAD_MISTAKES: readonly Mistake[] = [
   {
+    id: "net-checksum-left-over-arp",
+    what: "the header of a frame before is used again: the device is to fill in a checksum of an ARP packet",
+    on: CSUM,
+    plant: ({ net }) =>
+      net.fillHeader = (header) => {
+        net.ground.memory.writeU8(header.offset + NetHdr.FLAGS, NetHdrF.NEEDS_CSUM);
+        net.ground.memory.writeU16(header.offset + NetHdr.CSUM_START, TRANSPORT);
+        net.ground.memory.writeU16(header.offset + NetHdr.CSUM_OFFSET, 6);
+      },
+    expect: { rule: "net-tx-checksum-place", found: /in an ARP packet/ },
+  },
+  {
+    id: "net-checksum-left-over-icmp",
+    what:
+      "the header of a frame before is used again: the device is to fill in TCP's checksum in an ICMP message",
+    on: CSUM,
+    plant: (hands) => send(hands, ipv4(1, 40), needsChecksum(16)),
+    expect: { rule: "net-tx-checksum-place", found: /in an ICMP message/ },
+  },
+  {
     id: "net-pseudo-header-missing",
     what: "the device is to fill in a checksum, and its field does not hold the sum over the pseudo header",
     on: CSUM,

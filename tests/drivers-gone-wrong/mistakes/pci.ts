@@ -225,4 +225,20 @@ export const PCI_MISTAKES: readonly Mistake[] = [
     },
     expect: { rule: "pci-bus-master", found: /DRIVER_OK was written while COMMAND is 0x403/ },
   },
+  {
+    id: "pci-vector-without-select",
+    what: "the vectors of all queues are written while one queue is selected",
+    on: { machines: PCI, devices: ["net"] },
+    plant: ({ student, pci }) => {
+      const setUp = student.setUpQueues.bind(student);
+      pci.assignVector = () => {};
+      student.setUpQueues = () => {
+        pci.select(1);
+        for (const queue of student.queues()) pci.interrupts.assign(queue);
+        setUp();
+      };
+    },
+    expect: { rule: "queue-vector-written-twice", found: /written with 2 after 1, both for queue 1/ },
+    also: ["stuck-machine", "interrupt-path-open"],
+  },
 ];

@@ -17,6 +17,7 @@ import { MSIX_ISR_READ, MSIX_UNMASKED } from "../../../../verify/strict/rules/pc
 import { MSIX_READ_BACK, MSIX_VECTOR_RANGE } from "../../../../verify/strict/rules/pci/msix_vectors.ts";
 import { PCI_NOTIFY_QUEUE, PCI_NOTIFY_WIDTH } from "../../../../verify/strict/rules/pci/notify.ts";
 import { PCI_OUTSIDE_STRUCTURES } from "../../../../verify/strict/rules/pci/outside.ts";
+import { VECTOR_WRITTEN_TWICE } from "../../../../verify/strict/rules/pci/queue_vector.ts";
 import { PCI_ACCESS_WIDTH, PCI_READ_ONLY } from "../../../../verify/strict/rules/pci/registers.ts";
 import { type Bench, type Case, PCI } from "../basic/_bench.ts";
 
@@ -303,6 +304,24 @@ export const PCI_CASES: readonly Case[] = ([
     },
     found: "vector 1 was written for queue 0 and not read back before the queue was enabled",
     expected: "queue_msix_vector read after it was written",
+  },
+  {
+    rule: VECTOR_WRITTEN_TWICE,
+    what: "queue_select is not written between the vectors of two queues",
+    steps: (b) => {
+      b.upTo("confirm").transport.select(1);
+      b.store(C.QUEUE_MSIX_VECTOR, 2, 0);
+      // The same again, none, and one after a selection are no mistake.
+      b.store(C.QUEUE_MSIX_VECTOR, 2, 0);
+      b.store(C.QUEUE_MSIX_VECTOR, 2, 0xffff);
+      b.store(C.QUEUE_MSIX_VECTOR, 2, 1);
+      b.transport.select(1);
+      b.store(C.QUEUE_MSIX_VECTOR, 2, 0);
+      b.store(C.QUEUE_MSIX_VECTOR, 2, 1);
+    },
+    found:
+      "queue_msix_vector was written with 1 after 0, both for queue 1: queue_select was not written between",
+    expected: "queue_select with the number of the queue before its vector",
   },
   {
     rule: MSIX_READ_BACK,

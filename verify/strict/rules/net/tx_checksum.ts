@@ -1,7 +1,18 @@
 import { foldSum, sumBytes } from "../../../../inet/checksum.ts";
+import { ETHERTYPE_ARP } from "../../../../inet/ethernet.ts";
+import { PROTOCOL_ICMP } from "../../../../inet/ipv4.ts";
 import { NetF } from "../../../../spec/virtio/features.ts";
 import { NetGso, NetHdrF } from "../../../../spec/virtio/net.ts";
-import { checksumOffset, ipLayout, pseudoSum, sameSum, transportSound, u16 } from "./layout.ts";
+import {
+  checksumOffset,
+  ethernetHeader,
+  type IpLayout,
+  ipLayout,
+  pseudoSum,
+  sameSum,
+  transportSound,
+  u16,
+} from "./layout.ts";
 import { hex, shownFrame, transmitRule, type Transmitted, type TxProblem } from "./tx_rule.ts";
 
 const TX = "drivernormative:Device Types / Network Device / Device Operation / Packet Transmission";
@@ -33,7 +44,17 @@ function place(sent: Transmitted): TxProblem | undefined {
   if (at + 2 > frame.length) {
     return { found: `${found}, in a frame of ${frame.length} bytes`, expected: "a place within the frame" };
   }
+  if (ethernetHeader(frame).type === ETHERTYPE_ARP) {
+    return { found: `${found}, in an ARP packet`, expected: "flags 0: there is no checksum in it" };
+  }
   const layout = ipLayout(frame);
+  const icmp = layout && icmpChecksum(frame, layout);
+  if (icmp !== undefined && at !== icmp) {
+    return {
+      found: `${found}, in an ICMP message`,
+      expected: `flags 0, or the place of its checksum: csum_start ${layout!.transport}, csum_offset 2`,
+    };
+  }
   if (layout?.protocol === undefined) return undefined;
   const { transport, protocol } = layout;
   const offset = checksumOffset(protocol);
@@ -45,6 +66,16 @@ function place(sent: Transmitted): TxProblem | undefined {
     expected: `csum_start ${transport} and csum_offset ${offset}: a ${protocol} header begins there`,
     evidence: shownFrame(sent, "start of the frame", 0, transport),
   };
+}
+
+/** Next header: ICMPv6 (RFC 4443). */
+const PROTOCOL_ICMP6 = 58;
+
+/** Where the checksum of an ICMP message is in a frame; undefined for other packets, and for fragments. */
+function icmpChecksum(frame: Uint8Array, { version, ip, transport }: IpLayout): number | undefined {
+  if (version === 4 && (u16(frame, ip + 6) & 0x3fff) !== 0) return undefined;
+  const icmp = version === 4 ? frame[ip + 9] === PROTOCOL_ICMP : frame[ip + 6] === PROTOCOL_ICMP6;
+  return icmp ? transport + 2 : undefined;
 }
 
 /** The frame as the device would send it. */

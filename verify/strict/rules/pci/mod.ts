@@ -8,6 +8,7 @@ import { MSIX_ENTRY_FILLED, MSIX_ENTRY_MASKED, MSIX_MESSAGE } from "./msix_entry
 import { MSIX_ISR_READ, MSIX_UNMASKED } from "./msix_mask.ts";
 import { MSIX_READ_BACK, MSIX_VECTOR_RANGE } from "./msix_vectors.ts";
 import { PCI_NOTIFY_QUEUE, PCI_NOTIFY_WIDTH } from "./notify.ts";
+import { VECTOR_WRITTEN_TWICE } from "./queue_vector.ts";
 import { PCI_OUTSIDE_STRUCTURES } from "./outside.ts";
 import { PCI_ACCESS_WIDTH, PCI_READ_ONLY } from "./registers.ts";
 
@@ -28,6 +29,7 @@ export const PCI_RULES: readonly Rule[] = [
   PCI_NOTIFY_QUEUE,
   MSIX_VECTOR_RANGE,
   MSIX_READ_BACK,
+  VECTOR_WRITTEN_TWICE,
   MSIX_ENTRY_FILLED,
   MSIX_ENTRY_MASKED,
   MSIX_MESSAGE,

@@ -1,3 +1,4 @@
+import { F } from "../../../../spec/virtio/features.ts";
 import { Avail } from "../../../../spec/virtio/split.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule } from "../../rule.ts";
@@ -29,6 +30,8 @@ export const SPLIT_ENTRY_BEYOND: Rule = {
       const first = queue.ring!.addressOf("availEntry", 0);
       const entry = (address - first) / 2;
       if (entry < 0 || entry > 0xffff || !Number.isInteger(entry)) return undefined;
+      // With EVENT_IDX the place right behind the last entry is used_event.
+      if (entry === queue.size && queue.device.has(F.EVENT_IDX)) return undefined;
       const { machine } = scene;
       return entry < queue.size || machine.allocationAt(first) === machine.allocationAt(address)
         ? entry
