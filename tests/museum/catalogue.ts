@@ -2,6 +2,7 @@ import type { Piece } from "./piece.ts";
 import { KERNEL_PIECES } from "./pieces/kernel.ts";
 import { KIN_PIECES } from "./pieces/kin.ts";
 import { KIN_MMIO_PIECES } from "./pieces/kin_mmio.ts";
+import { KIN_MORE_PIECES } from "./pieces/kin_more.ts";
 import { KIN_RING_PIECES } from "./pieces/kin_rings.ts";
 import { NET_PIECES } from "./pieces/net.ts";
 import { PACKED_PIECES } from "./pieces/packed.ts";
@@ -40,7 +41,7 @@ export const LIST: Readonly<Record<number, readonly string[]>> = {
 export const PIECES: readonly Piece[] = [
   ...[...SPLIT_PIECES, ...PACKED_PIECES, ...TRANSPORT_PIECES, ...NET_PIECES, ...KERNEL_PIECES]
     .sort((a, b) => a.number - b.number || a.id.localeCompare(b.id)),
-  ...[...KIN_RING_PIECES, ...KIN_PIECES, ...KIN_MMIO_PIECES].sort((a, b) =>
+  ...[...KIN_RING_PIECES, ...KIN_PIECES, ...KIN_MMIO_PIECES, ...KIN_MORE_PIECES].sort((a, b) =>
     a.number - b.number || a.id.localeCompare(b.id)
   ),
 ];
