@@ -85,6 +85,7 @@ export class HandDevice {
   allocate(length: number): number {
     const at = this.next;
     this.next += Math.ceil(length / 4096) * 4096 || 4096;
+    if (this.next > RAM) throw new RangeError(`a test's ${RAM} bytes of memory are used up`);
     return at;
   }
   /** The driver writes memory. */
@@ -146,6 +147,10 @@ export class HandDevice {
     this.load(ring.base + 0x802, 2);
     this.barrier("smp/read");
     this.load(at, readLength ? 8 : 4);
+  }
+  /** As {@link HandDevice.use}, if there is a chain. */
+  tryUse(queue: number, written: number): void {
+    if (this.rings.get(queue)!.heads.length > 0) this.use(queue, written);
   }
   /** The device writes memory. */
   device(address: number, bytes: Uint8Array): void {

@@ -47,11 +47,12 @@ export const CONSOLE_MESSAGE: Rule = {
       },
       used(queue, chain, _id, written) {
         if (chain === undefined || written < MESSAGE || !isControl(queue, ConsoleQueue.CTRL_RECEIVE)) return;
-        const { event, port } = readMessage(machine, chain, true)!;
+        const message = readMessage(machine, chain, true);
+        if (message?.event !== DEVICE_ADD) return;
         let known = ports.get(queue.device);
         if (known === undefined) ports.set(queue.device, known = new Set());
-        // A port that was removed may still be spoken of by who has not heard of it.
-        if (event === DEVICE_ADD) known.add(port);
+        // A port that is removed later may still be spoken of by who has not heard of it.
+        known.add(message.port);
       },
       reset: (device) => void ports.delete(device),
     };

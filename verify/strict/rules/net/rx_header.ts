@@ -47,7 +47,7 @@ function watchFrames(
       if (!starts.isFirst(queue, chain) || written <= headerSize(queue.device)) return;
       // A header in several buffers is read as its driver likes.
       const size = headerSize(queue.device), [first] = stretches(chain, true, 0, written);
-      if (first.length < size + ETH_HEADER) return;
+      if (first === undefined || first.length < size + ETH_HEADER) return;
       const received: Received = {
         ...{ queue, chain, size, header: first.address },
         flagsRead: false,
