@@ -50,6 +50,7 @@ export const NET_MISTAKES: readonly Mistake[] = [
     on: { ...OFFLOADS, wants: NetF.CSUM },
     plant: (hands) => setHeader(hands, NetHdr.FLAGS, NetHdrF.NEEDS_CSUM | NetGso.TCPV4 << 8),
     expect: { rule: "net-tx-gso-feature", found: /TCPV4/ },
+    also: ["net-tx-checksum-place"],
   },
   {
     id: "net-gso-size-zero",
@@ -57,6 +58,7 @@ export const NET_MISTAKES: readonly Mistake[] = [
     on: { ...OFFLOADS, wants: NetF.CSUM | NetF.HOST_TSO4 },
     plant: (hands) => setHeader(hands, NetHdr.FLAGS, NetHdrF.NEEDS_CSUM | NetGso.TCPV4 << 8),
     expect: { rule: "net-tx-gso-fields", found: /gso_size is 0/ },
+    also: ["net-tx-checksum-place"],
   },
   {
     id: "net-gso-without-checksum",
