@@ -1,4 +1,5 @@
 import type { Mistake } from "../mistake.ts";
+import { BUFFER_MISTAKES } from "./buffers.ts";
 import { CONFIG } from "./config.ts";
 import { CONSOLE_MISTAKES } from "./console.ts";
 import { FEATURES } from "./features.ts";
@@ -28,6 +29,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...SPLIT_CHAIN_MISTAKES,
   ...PACKED_MISTAKES,
   ...MEMORY,
+  ...BUFFER_MISTAKES,
   ...NOTIFY,
   ...NET_MISTAKES,
   ...NET_CONTROL_MISTAKES,
