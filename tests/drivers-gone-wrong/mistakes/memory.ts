@@ -1,3 +1,4 @@
+import { Avail } from "../../../spec/virtio/split.ts";
 import { DeviceStatus } from "../../../spec/virtio/status.ts";
 import { after, before, forgotten, type Mistake } from "../mistake.ts";
 import type { Ring } from "../student/mod.ts";
@@ -305,6 +306,48 @@ export const MEMORY: readonly Mistake[] = [
       ring((r) => r.pieceAddress = () => r.areas().desc + 64);
     },
     expect: { rule: "buffer-in-ring", found: /over the descriptor table/ },
+  },
+  {
+    id: "memory-used-event-beyond",
+    what: "used_event is looked for one place too far, behind the available ring",
+    on: { rings: ["split"], eventIdx: true },
+    plant: ({ split }) =>
+      split((r) =>
+        r.writeUsedEvent = (index) => r.memory.writeU16(r.avail.offset + Avail.RING + 2 * (r.size + 1), index)
+      ),
+    expect: { rule: "memory-beyond-allocation", found: /wrote 2 bytes .* has (?:22|38) bytes and ends at/ },
+    also: ["stuck-machine"],
+  },
+  {
+    id: "memory-read-beyond",
+    what: "more is read of a buffer than was allocated",
+    on: {},
+    plant: ({ rng }) =>
+      before(rng, "accept", ({ pieces: [{ buffer }] }) => {
+        rng.ground.memory.readBytes(buffer.offset + 32, new Uint8Array(64));
+      }),
+    expect: { rule: "memory-beyond-allocation", found: /read 64 bytes/ },
+  },
+  {
+    id: "memory-given-twice",
+    what: "the allocator gives out what it has given out already",
+    on: {},
+    plant: ({ student }) => {
+      const { alloc } = student.ground;
+      student.startQueues = () => {
+        const { frames } = alloc as unknown as { frames: { allocate(length: number): number } };
+        const first = alloc.live()[0].phys;
+        frames.allocate = () => first;
+      };
+      // Whose is what, nobody knows any more.
+      student.work = () => void alloc.allocate(64, "student entropy");
+      student.releaseMemory = forgotten;
+    },
+    expect: {
+      rule: "memory-given-twice",
+      found: /64 bytes .* were given to "student entropy", and "student queue 0/,
+    },
+    also: ["device-memory-leak", "device-area-written", "split-descriptor-in-flight"],
   },
 ];
 

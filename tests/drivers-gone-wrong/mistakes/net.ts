@@ -166,6 +166,23 @@ export const NET_MISTAKES: readonly Mistake[] = [
     expect: { rule: "net-config-read-only", found: /byte 0 \(mac\)/ },
   },
   {
+    id: "net-mtu-unread",
+    what: "frames of any length are sent, and the device's mtu is never looked at",
+    on: { ...NET, props: "host_mtu=1400" },
+    plant: ({ net }) => {
+      const { readConfig } = net.transport;
+      net.transport.readConfig = (offset, width) =>
+        offset === 10 ? 1500 : readConfig.call(net.transport, offset, width);
+      const { question } = net;
+      net.question = () => {
+        const frame = new Uint8Array(114);
+        frame.set(question.call(net));
+        return frame;
+      };
+    },
+    expect: { rule: "net-mtu-read", found: /100 bytes behind its Ethernet header/ },
+  },
+  {
     id: "net-mtu-exceeded-buffers",
     what: "receive buffers are for 1500 bytes, and the device says its MTU is 9000",
     on: { ...NET, props: "host_mtu=9000" },

@@ -3,6 +3,7 @@ import type { Rule } from "../../rule.ts";
 import { BUFFER_UNSEEN } from "./unseen.ts";
 import { BUFFER_SHARED } from "./shared.ts";
 import { BUFFER_FREED, BUFFER_NOT_IN_RAM, BUFFER_TOO_LONG } from "./addresses.ts";
+import { BEYOND_ALLOCATION, GIVEN_TWICE } from "./bounds.ts";
 import { DEVICE_IN_ORDER, DEVICE_USED_ID, DEVICE_USED_INDEX, DEVICE_USED_LENGTH } from "./device_used.ts";
 import { DEVICE_WRITES_OUTSIDE } from "./device_write.ts";
 import { FREED_IN_FLIGHT, FREED_TWICE, RING_FREED, USE_AFTER_FREE } from "./freed.ts";
@@ -44,4 +45,6 @@ export const MEMORY_RULES: readonly Rule[] = [
   BUFFER_SHARED,
   BUFFER_IN_RING,
   BUFFER_UNSEEN,
+  BEYOND_ALLOCATION,
+  GIVEN_TWICE,
 ];

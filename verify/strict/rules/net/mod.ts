@@ -11,6 +11,7 @@ import { NET_CTRL_FEATURE } from "./ctrl_feature.ts";
 import { NET_CTRL_DATA, NET_CTRL_LAYOUT, NET_CTRL_MAC_TABLE } from "./ctrl_layout.ts";
 import { NET_CTRL_OFFLOADS } from "./ctrl_offloads.ts";
 import { NET_CTRL_PAIRS_QUEUES, NET_CTRL_PAIRS_RANGE } from "./ctrl_pairs.ts";
+import { NET_MTU_READ } from "./mtu_read.ts";
 import { NET_RX_POPULATED } from "./rx_populated.ts";
 import { NET_TX_PAIR } from "./tx_pair.ts";
 import { NET_CTRL_COALESCE, NET_CTRL_HASH_RESERVED, NET_CTRL_RSS } from "./ctrl_rss.ts";
@@ -61,6 +62,7 @@ export const NET_RULES: readonly Rule[] = [
   NET_TX_HDR_LEN_EXACT,
   NET_TX_HDR_LEN,
   NET_TX_MTU,
+  NET_MTU_READ,
   NET_TX_PAIR,
   NET_RX_WRITABLE,
   NET_RX_HEADER_FITS,
