@@ -1,6 +1,12 @@
 import { alignDown, hex, type PhysAddr, physAddr } from "../arch/addresses.ts";
 import { IoMemory } from "../arch/io_memory.ts";
-import { MMIO_MAGIC, MMIO_VERSION, MmioReg, VIRTIO_MMIO_BASE, VIRTIO_MMIO_SLOT } from "../spec/virtio/mmio.ts";
+import {
+  MMIO_MAGIC,
+  MMIO_VERSION,
+  MmioReg,
+  VIRTIO_MMIO_BASE,
+  VIRTIO_MMIO_SLOT,
+} from "../spec/virtio/mmio.ts";
 import { VirtioId, virtioIdName } from "../spec/virtio/ids.ts";
 import type { DriverContext } from "./context.ts";
 

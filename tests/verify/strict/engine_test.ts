@@ -38,17 +38,17 @@ function world(
     reports?: Report[];
   },
 ): World {
-  let machine: Machine | undefined;
+  const made: { machine?: Machine } = {};
   const strict = new Strict({
     rules: [rule],
     platform: "simulated",
     mode: options.mode,
-    memory: new LiveMemory(() => machine?.ram ?? []),
+    memory: new LiveMemory(() => made.machine?.ram ?? []),
     onReport: (report) => options.reports?.push(report),
   });
   const props: Record<string, string> = options.packed ? { packed: "on" } : {};
   const json = options.json ?? NO_TRACE;
-  machine = createMachine(demo(props), {
+  const machine = made.machine = createMachine(demo(props), {
     chardevs: new Map([["c0", new ScriptedTerminal(options.lines ?? [])]]),
     seed: 1,
     trace: tee([json, strict]),
