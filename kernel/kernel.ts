@@ -101,7 +101,18 @@ export class Kernel {
     net.close();
     console.flush();
     console.fallBack();
-    for (const driver of [...drivers.rng, ...drivers.net, ...drivers.console]) driver.shutdown();
+    for (const driver of [...drivers.rng, ...drivers.net, ...drivers.console]) {
+      // A driver that breaks down over this must not keep the machine running for ever.
+      try {
+        driver.shutdown();
+      } catch (error) {
+        log.error(
+          "shutdown",
+          `a driver cannot be shut down: ${error instanceof Error ? error.stack : error}`,
+        );
+        code ||= 1;
+      }
+    }
     for (const leak of deviceAlloc.live()) {
       log.warn("mm", `Device memory was not freed: ${leak.owner}, ${leak.length} bytes`);
     }

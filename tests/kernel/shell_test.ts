@@ -138,6 +138,17 @@ Deno.test("a guest that nothing can wake says what it waits for, and ends", asyn
   assertStringIncludes(terminal.output, "task shell waits for input on virtio-console");
 });
 
+Deno.test("a driver that cannot be shut down does not keep the machine running", async () => {
+  const { kernel, terminal } = bootDemo({ lines: ["shutdown 0"], strict: false });
+  const [rng] = kernel.parts.drivers.rng;
+  rng.shutdown = () => {
+    throw new Error("out of order");
+  };
+  terminal.hangUp();
+  assertEquals(await kernel.run(), 1);
+  assertMatch(kernel.parts.log.lines().join("\n"), /a driver cannot be shut down: Error: out of order/);
+});
+
 Deno.test("a polled device does not hold up an interrupt line that others share", async () => {
   // Without MSI-X all four lines of the bus carry INTx; rng is polled, and nobody would acknowledge its interrupt.
   const props: Props = TRANSPORT === "pci" ? { vectors: "0" } : {};
