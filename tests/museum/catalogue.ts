@@ -1,5 +1,6 @@
 import type { Piece } from "./piece.ts";
 import { KERNEL_PIECES } from "./pieces/kernel.ts";
+import { KIN_FOUND_PIECES } from "./pieces/kin_found.ts";
 import { KIN_PIECES } from "./pieces/kin.ts";
 import { KIN_MMIO_PIECES } from "./pieces/kin_mmio.ts";
 import { KIN_MORE_PIECES } from "./pieces/kin_more.ts";
@@ -41,7 +42,8 @@ export const LIST: Readonly<Record<number, readonly string[]>> = {
 export const PIECES: readonly Piece[] = [
   ...[...SPLIT_PIECES, ...PACKED_PIECES, ...TRANSPORT_PIECES, ...NET_PIECES, ...KERNEL_PIECES]
     .sort((a, b) => a.number - b.number || a.id.localeCompare(b.id)),
-  ...[...KIN_RING_PIECES, ...KIN_PIECES, ...KIN_MMIO_PIECES, ...KIN_MORE_PIECES].sort((a, b) =>
-    a.number - b.number || a.id.localeCompare(b.id)
-  ),
+  ...[...KIN_RING_PIECES, ...KIN_PIECES, ...KIN_MMIO_PIECES, ...KIN_MORE_PIECES, ...KIN_FOUND_PIECES].sort((
+    a,
+    b,
+  ) => a.number - b.number || a.id.localeCompare(b.id)),
 ];
