@@ -170,7 +170,6 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     const part = machine.partAt(address);
     this.watchers.tell("write", { address, length, before, part });
     machine.allocations.wrote(address, length);
-    if (part !== undefined || machine.allocations.isPiece(address)) machine.remember(address);
     const ring = (part?.queue as QueueState | undefined)?.ring;
     if (part?.area === "driver" || ring?.kind === "packed") ring?.syncAvailable();
     this.check();

@@ -45,9 +45,6 @@ export class Allocations {
   at(address: number): BufferView | undefined {
     return this.pieceAt(address) ?? this.byPage.get(pageOf(address));
   }
-  isPiece(address: number): boolean {
-    return this.pieceAt(address) !== undefined;
-  }
   freedAt(address: number): BufferView | undefined {
     return this.freed.get(pageOf(address));
   }

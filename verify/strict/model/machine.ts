@@ -48,8 +48,6 @@ export interface MachineModel {
   hex(address: number, length: number): string;
   /** Where the driver's code is now, innermost first; empty while a device acts, and for a recorded run. */
   place(): Place;
-  /** Where in the driver these bytes of a queue's areas, of an indirect table were written last. */
-  placeOf(address: number): Place;
   /** The last accesses to registers, newest last: at most 64. */
   readonly recent: readonly Access[];
 }

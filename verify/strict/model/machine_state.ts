@@ -3,7 +3,7 @@ import { VIRTIO_PCI_MODERN_BASE, VIRTIO_PCI_VENDOR } from "../../../spec/virtio/
 import { AddressMap, type Target } from "../decode/address_map.ts";
 import { PciFunctionState } from "../decode/pci_function.ts";
 import type { Access, BufferView, RingPart } from "../events.ts";
-import { capture, lazyPlace, placeOf } from "../places.ts";
+import { capture, lazyPlace } from "../places.ts";
 import type { Place } from "../report.ts";
 import { Allocations } from "./allocations.ts";
 import { DeviceState } from "./device_state.ts";
@@ -31,7 +31,6 @@ export class MachineState implements MachineModel, RingWorld {
   private readonly names = new Map<string, string>();
   /** Addresses of virtio-mmio slots by the names of their buses: `virtio-mmio-bus.3`. */
   private readonly slotNames = new Map<string, string>();
-  private readonly stacks = new Map<number, Error>();
 
   constructor(
     readonly platform: string,
@@ -93,13 +92,6 @@ export class MachineState implements MachineModel, RingWorld {
   }
   place(): Place {
     return this.deviceActs || this.platform === "trace" ? [] : lazyPlace(capture());
-  }
-  placeOf(address: number): Place {
-    return placeOf(this.stacks.get(address));
-  }
-  /** The driver writes into a queue's areas or an indirect table: where from is kept for {@link placeOf}. */
-  remember(address: number): void {
-    if (this.platform !== "trace") this.stacks.set(address, capture());
   }
   remembered(access: Access): void {
     if (this.recent.length === RECENT) this.recent.shift();
