@@ -21,6 +21,32 @@ export const BUFFERS: readonly Legal[] = [
     },
   },
   {
+    id: "buffers-in-static-memory",
+    what: "buffers, and indirect tables, lie in memory that the driver's image has, not in allocations",
+    on: { indirect: true },
+    plant: ({ rng, ring }) => {
+      // Below 1 MiB nothing is given out.
+      let next = 0x8000;
+      const image = (length: number) => {
+        const phys = next;
+        next += Math.ceil(length / 64) * 64;
+        rng.ground.memory.fill(phys, length, 0);
+        return Object.create(null, {
+          ...{ offset: { value: phys }, phys: { value: phys }, length: { value: length } },
+          free: { value: forgotten },
+        });
+      };
+      rng.makePieces = (lengths) =>
+        lengths.map((length) => ({ buffer: image(length), length, writable: true }));
+      rng.freePieces = forgotten;
+      ring((r) => {
+        const { allocatePart } = r;
+        r.allocatePart = (length, what) =>
+          what === "table" ? image(length) : allocatePart.call(r, length, what);
+      });
+    },
+  },
+  {
     id: "buffer-used-again",
     what: "one buffer serves one request after the other",
     on: {},

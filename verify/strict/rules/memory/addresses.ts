@@ -1,3 +1,4 @@
+import type { DriverWrite } from "../../events.ts";
 import type { Chain, Segment } from "../../model/chain.ts";
 import type { QueueModel } from "../../model/queue.ts";
 import type { Rule, Scene } from "../../rule.ts";
@@ -36,17 +37,31 @@ function namedBy(queue: QueueModel, chain: Chain): Named[] {
   return named;
 }
 
+const page = (address: number): number => Math.floor(address / 4096);
+
 /** Goes through what chains name that is RAM, where somebody tells of allocations at all. */
 function watchNamed(scene: Scene, look: (queue: QueueModel, chain: Chain, named: Named) => void) {
   let known = false;
+  /** Pages that nobody allocated and the driver writes: memory that it has of its own, as a kernel's image has. */
+  const own = new Set<number>();
+  const isOwn = ({ address, length }: Named) =>
+    scene.machine.allocationAt(address) === undefined && own.has(page(address)) &&
+    own.has(page(address + length - 1));
   return {
     allocated() {
       known = true;
     },
+    write({ address, length }: DriverWrite) {
+      const { machine } = scene;
+      if (machine.allocationAt(address) !== undefined || machine.wasFreed(address) !== undefined) return;
+      for (let at = page(address); at <= page(address + length - 1); at++) own.add(at);
+    },
     published(queue: QueueModel, chain: Chain) {
       if (!known) return;
       for (const named of namedBy(queue, chain)) {
-        if (named.length > 0 && scene.machine.isRam(named.address, named.length)) look(queue, chain, named);
+        if (named.length > 0 && scene.machine.isRam(named.address, named.length) && !isOwn(named)) {
+          look(queue, chain, named);
+        }
       }
     },
   };
