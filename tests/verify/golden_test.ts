@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { replayTrace } from "../../verify/golden/replay.ts";
 import { readTrace, TraceError } from "../../verify/golden/schema.ts";
 import { main } from "../../verify/golden/main.ts";
+import { onceTest } from "../support/once.ts";
 
 const FOLDER = new URL("../data/golden/", import.meta.url);
 
@@ -52,7 +53,7 @@ const EXPECTED: Record<string, string> = {
   "split/create_absent": "",
 };
 
-Deno.test("golden: none of the 82 traces differs, and the known divergences are the ones in the table", () => {
+onceTest("golden: none of the 82 traces differs, and the known divergences are the ones in the table", () => {
   let count = 0;
   for (const queue of ["split", "packed"]) {
     for (const { name } of Deno.readDirSync(new URL(`${queue}/`, FOLDER))) {
