@@ -1,4 +1,6 @@
 import { PciCfg, PciCommand } from "../../../../spec/pci.ts";
+import { F } from "../../../../spec/virtio/features.ts";
+import { EventSuppr, RingEventFlags } from "../../../../spec/virtio/packed.ts";
 import { NO_VECTOR } from "../../../../spec/virtio/pci.ts";
 import { DeviceStatus } from "../../../../spec/virtio/status.ts";
 import type { DeviceModel } from "../../model/device.ts";
@@ -68,6 +70,24 @@ function withoutBuffers(waiting: Waiting, queue: QueueModel): Cause[] {
   }];
 }
 
+/** Where the driver asked for its interrupt, if it did so by an event; an empty text otherwise. */
+function eventOf(machine: MachineModel, queue: QueueModel): string {
+  const ring = queue.ring!;
+  if (!queue.device.has(F.EVENT_IDX)) return "";
+  if (ring.kind === "split") {
+    const event = machine.u16(ring.addressOf("usedEvent"));
+    return `: it asks for an interrupt when the used index goes beyond ${event} (used_event), which is ${ring.indices.used}`;
+  }
+  const at = ring.addressOf("driverEvent");
+  if ((machine.u16(at + EventSuppr.FLAGS) & 3) !== RingEventFlags.DESC) return "";
+  const event = machine.u16(at + EventSuppr.DESC);
+  const { used, usedWrap } = ring.indices;
+  return ` (its event is descriptor ${event & 0x7fff} with wrap counter ${
+    event >>> 15
+  }, the device has come to ` +
+    `descriptor ${used} with wrap counter ${usedWrap})`;
+}
+
 function towardsDriver(waiting: Waiting, queue: QueueModel): Cause[] {
   const ring = queue.ring!;
   const left = waiting.taken.count(queue);
@@ -83,7 +103,7 @@ function towardsDriver(waiting: Waiting, queue: QueueModel): Cause[] {
     ? [LIGHT, ": it asks for no interrupt"]
     : queue.device.msixEnabled && queue.vector === NO_VECTOR
     ? [7, ": the queue has no interrupt vector"]
-    : [5, ""];
+    : [5, eventOf(waiting.machine, queue)];
   const text = `${queue.name} has ${plural(left, "used buffer")} that the driver has not looked at${more}`;
   return [{ weight, text }];
 }
