@@ -159,7 +159,7 @@ export const NOTIFY: readonly Mistake[] = [
         const write = r.writeUsedEvent.bind(r);
         r.writeUsedEvent = (index) => write(index + 1 & 0xffff);
       }),
-    expect: { rule: "stuck-machine", found: /has not looked at \(used_event is 1, the used index 1\)/ },
+    expect: { rule: "stuck-machine", found: /goes beyond 2 \(used_event\), which is 2/ },
   },
   {
     id: "notify-used-event-stale",

@@ -82,10 +82,10 @@ function eventOf(machine: MachineModel, queue: QueueModel): string {
   if ((machine.u16(at + EventSuppr.FLAGS) & 3) !== RingEventFlags.DESC) return "";
   const event = machine.u16(at + EventSuppr.DESC);
   const { used, usedWrap } = ring.indices;
-  return ` (its event is descriptor ${event & 0x7fff} with wrap counter ${
+  return `: it asks for an interrupt at descriptor ${event & 0x7fff} with wrap counter ${
     event >>> 15
-  }, the device has come to ` +
-    `descriptor ${used} with wrap counter ${usedWrap})`;
+  }, the device ` +
+    `has come to descriptor ${used} with wrap counter ${usedWrap}`;
 }
 
 function towardsDriver(waiting: Waiting, queue: QueueModel): Cause[] {
