@@ -27,7 +27,7 @@ for (const latency of [0, 20_000]) {
   test(`the split ring that is drawn is the driver's, latency ${latency}`, async () => {
     const run = await record(LINES, "", latency);
     let settled = 0, busy = 0;
-    for (const { at, ring, driver, read } of pairs(run, some(run.samples, 150))) {
+    for (const { at, ring, driver, read } of pairs(run, some(run.samples, 60))) {
       assertEquals(ring.kind, "split");
       assertEquals(ring.queue.size, driver.size);
       const seen = splitRing(ring, read)!;
@@ -58,7 +58,7 @@ for (const latency of [0, 20_000]) {
     const run = await record(LINES, "packed=on", latency);
     let settled = 0, asked = 0, laps = 0;
     const lengths = new Set<number>();
-    for (const { at, ring, driver, read } of pairs(run, some(run.samples, 150))) {
+    for (const { at, ring, driver, read } of pairs(run, some(run.samples, 60))) {
       assertEquals(ring.kind, "packed");
       const where = `event ${at}, ${ring.label}`;
       let seen = packedRing(ring, read)!;

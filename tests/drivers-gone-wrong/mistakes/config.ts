@@ -39,7 +39,7 @@ export const CONFIG: readonly Mistake[] = [
     what: "columns and rows are read without a look at the generation",
     on: { devices: ["console"], props: "x-size=80x25" },
     plant: ({ console }) => console.consistent = (read) => read(),
-    expect: { rule: "config-generation", found: /cols and rows/ },
+    expect: { rule: "config-generation-fields", found: /cols and rows/ },
   },
   {
     id: "config-mac-32-bit",

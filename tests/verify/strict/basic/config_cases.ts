@@ -3,7 +3,10 @@ import { NetConfig } from "../../../../spec/virtio/net.ts";
 import { CommonCfg as C } from "../../../../spec/virtio/pci.ts";
 import { MmioReg as R } from "../../../../spec/virtio/mmio.ts";
 import { CONFIG_FIELD_OFFERED, CONFIG_WIDTH } from "../../../../verify/strict/rules/basic/config_fields.ts";
-import { CONFIG_GENERATION } from "../../../../verify/strict/rules/basic/config_generation.ts";
+import {
+  CONFIG_GENERATION,
+  CONFIG_GENERATION_FIELDS,
+} from "../../../../verify/strict/rules/basic/config_generation.ts";
 import {
   CONFIG_WRITE_AFTER_FEATURES,
   NOTIFY_AFTER_DRIVER_OK,
@@ -94,7 +97,7 @@ export const CONFIG_CASES: readonly Case[] = [
     expected: "config_generation read before and after, with the same value",
   },
   {
-    rule: CONFIG_GENERATION,
+    rule: CONFIG_GENERATION_FIELDS,
     what: "a look before, and none after",
     on: CONSOLE,
     steps: (b) => {

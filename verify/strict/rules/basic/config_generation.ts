@@ -2,7 +2,7 @@ import { VirtioId } from "../../../../spec/virtio/ids.ts";
 import { configFields } from "../../../../spec/virtio/config_fields.ts";
 import type { DeviceModel } from "../../model/device.ts";
 import type { Place } from "../../report.ts";
-import type { Rule, Scene } from "../../rule.ts";
+import type { Rule, Scene, Watcher } from "../../rule.ts";
 import { facility } from "./_clauses.ts";
 import { configOffset, hex, purposeOf } from "./_registers.ts";
 import { PerDevice } from "./_state.ts";
@@ -20,22 +20,25 @@ interface Group {
   readonly end: number;
 }
 
-/** The groups of a device: fields wider than 32 bits, and those that belong together. */
-function groupsOf(device: DeviceModel): readonly Group[] {
-  const fields = configFields(device.virtioId) ?? [];
-  const wide = fields.filter((f) => f.width > 4).map((f) => ({
+/** Which parts of a configuration one rule looks at. */
+type GroupsOf = (device: DeviceModel) => readonly Group[];
+
+/** Fields wider than 32 bits. */
+const wideFields: GroupsOf = ({ virtioId }) =>
+  (configFields(virtioId) ?? []).filter((f) => f.width > 4).map((f) => ({
     name: f.name,
     start: f.offset,
     end: f.offset + f.width,
   }));
-  const sets = (TOGETHER[device.virtioId] ?? []).flatMap((names) => {
-    const members = fields.filter((f) => names.includes(f.name));
+
+/** Fields that belong together. */
+const fieldsTogether: GroupsOf = ({ virtioId }) =>
+  (TOGETHER[virtioId] ?? []).flatMap((names) => {
+    const members = (configFields(virtioId) ?? []).filter((f) => names.includes(f.name));
     if (members.length < 2) return [];
     const end = members[members.length - 1];
     return [{ name: names.join(" and "), start: members[0].offset, end: end.offset + end.width }];
   });
-  return [...wide, ...sets];
-}
 
 /** The reading of a group that is going on. */
 interface Reading {
@@ -60,85 +63,101 @@ interface Progress {
   readonly changed: Map<string, Changed>;
 }
 
-/** What takes several reads is checked with the generation. */
+const HINT =
+  "Read config_generation, the parts, config_generation again; if it changed read all of them again.";
+
+/** A field that takes several reads is checked with the generation. */
 export const CONFIG_GENERATION: Rule = {
   id: "config-generation",
   clauses: facility("Device Configuration Space", 1, 2),
   level: "violation",
   section: "virtio 1.4, 2.5.1",
-  title: "What takes several reads of the configuration is read between two equal reads of config_generation",
-  hint: "Read config_generation, the parts, config_generation again; if it changed read all of them again.",
-  watch(scene) {
-    const all = new PerDevice((): Progress => ({
-      before: undefined,
-      readings: new Map(),
-      changed: new Map(),
-    }));
-    const devices = new Set<DeviceModel>();
-    /** The driver is done with reading, for now. */
-    const settle = (device: DeviceModel) => {
-      const { before, readings, changed } = all.of(device);
-      for (const r of readings.values()) {
-        if (r.parts.size > 1 && !sameTwice(r)) reportTorn(scene, device, r, before);
-      }
-      for (const c of changed.values()) reportChanged(scene, device, c);
-      readings.clear();
-      changed.clear();
-    };
-    const settleAll = () => devices.forEach(settle);
-    const generation = (device: DeviceModel, value: number) => {
-      const p = all.of(device);
-      for (const [name, r] of p.readings) {
-        if (r.parts.size < 2) continue;
-        if (p.before === undefined) reportTorn(scene, device, r, p.before);
-        else if (p.before !== value) {
-          p.changed.set(name, { group: r.group, from: p.before, to: value, place: scene.machine.place() });
-        }
-      }
-      p.readings.clear();
-      p.before = value;
-    };
-    return {
-      access(a) {
-        const { device } = a;
-        if (a.write || device.legacy) return;
-        if (purposeOf(a) === "generation") {
-          devices.add(device);
-          return generation(device, a.value);
-        }
-        if (purposeOf(a) !== "config") return;
-        const at = configOffset(a);
-        const group = groupsOf(device).find((g) => at >= g.start && at < g.end);
-        if (group === undefined) return;
-        devices.add(device);
-        const { readings, changed, before } = all.of(device);
-        changed.delete(group.name);
-        let r = readings.get(group.name);
-        if (r === undefined) {
-          readings.set(group.name, r = { group, parts: new Map(), round: undefined, place: [] });
-        }
-        if (r.parts.has(at)) {
-          // A driver may also read until it gets the same twice.
-          if (r.parts.size > 1 && r.round !== undefined && !sameTwice(r)) {
-            reportTorn(scene, device, r, before);
-            r.round = undefined;
-          } else r.round = r.parts;
-          r.parts = new Map();
-        }
-        r.parts.set(at, a.value);
-        r.place = scene.machine.place();
-      },
-      driverOk: settle,
-      // Who leaves while it reads makes no use of what it got.
-      reset(device) {
-        if (all.of(device).before === undefined) settle(device);
-        else all.clear(device);
-      },
-      idle: settleAll,
-      end: settleAll,
-    };
-  },
+  title: "A field that takes several reads is read between two equal reads of config_generation",
+  hint: HINT,
+  watch: (scene) => watchGroups(scene, wideFields),
 };
+
+/** Fields that belong together are. */
+export const CONFIG_GENERATION_FIELDS: Rule = {
+  id: "config-generation-fields",
+  clauses: facility("Device Configuration Space", 2),
+  level: "warning",
+  section: "virtio 1.4, 2.5.1",
+  title: "Fields that belong together are read between two equal reads of config_generation",
+  hint: HINT,
+  watch: (scene) => watchGroups(scene, fieldsTogether),
+};
+
+function watchGroups(scene: Scene, groupsOf: GroupsOf): Watcher {
+  const all = new PerDevice((): Progress => ({
+    before: undefined,
+    readings: new Map(),
+    changed: new Map(),
+  }));
+  const devices = new Set<DeviceModel>();
+  /** The driver is done with reading, for now. */
+  const settle = (device: DeviceModel) => {
+    const { before, readings, changed } = all.of(device);
+    for (const r of readings.values()) {
+      if (r.parts.size > 1 && !sameTwice(r)) reportTorn(scene, device, r, before);
+    }
+    for (const c of changed.values()) reportChanged(scene, device, c);
+    readings.clear();
+    changed.clear();
+  };
+  const settleAll = () => devices.forEach(settle);
+  const generation = (device: DeviceModel, value: number) => {
+    const p = all.of(device);
+    for (const [name, r] of p.readings) {
+      if (r.parts.size < 2) continue;
+      if (p.before === undefined) reportTorn(scene, device, r, p.before);
+      else if (p.before !== value) {
+        p.changed.set(name, { group: r.group, from: p.before, to: value, place: scene.machine.place() });
+      }
+    }
+    p.readings.clear();
+    p.before = value;
+  };
+  return {
+    access(a) {
+      const { device } = a;
+      if (a.write || device.legacy) return;
+      if (purposeOf(a) === "generation") {
+        devices.add(device);
+        return generation(device, a.value);
+      }
+      if (purposeOf(a) !== "config") return;
+      const at = configOffset(a);
+      const group = groupsOf(device).find((g) => at >= g.start && at < g.end);
+      if (group === undefined) return;
+      devices.add(device);
+      const { readings, changed, before } = all.of(device);
+      changed.delete(group.name);
+      let r = readings.get(group.name);
+      if (r === undefined) {
+        readings.set(group.name, r = { group, parts: new Map(), round: undefined, place: [] });
+      }
+      if (r.parts.has(at)) {
+        // A driver may also read until it gets the same twice.
+        if (r.parts.size > 1 && r.round !== undefined && !sameTwice(r)) {
+          reportTorn(scene, device, r, before);
+          r.round = undefined;
+        } else r.round = r.parts;
+        r.parts = new Map();
+      }
+      r.parts.set(at, a.value);
+      r.place = scene.machine.place();
+    },
+    driverOk: settle,
+    // Who leaves while it reads makes no use of what it got.
+    reset(device) {
+      if (all.of(device).before === undefined) settle(device);
+      else all.clear(device);
+    },
+    idle: settleAll,
+    end: settleAll,
+  };
+}
 
 const verb = (group: Group): string => group.name.includes(" and ") ? "were" : "was";
 

@@ -2,7 +2,7 @@
 import type { Rule } from "../../rule.ts";
 import { BOTH_REASONS, QUEUES_LOOKED_AT } from "./config_change.ts";
 import { CONFIG_FIELD_OFFERED, CONFIG_WIDTH } from "./config_fields.ts";
-import { CONFIG_GENERATION } from "./config_generation.ts";
+import { CONFIG_GENERATION, CONFIG_GENERATION_FIELDS } from "./config_generation.ts";
 import { CONFIG_WRITE_AFTER_FEATURES, NOTIFY_AFTER_DRIVER_OK } from "./early.ts";
 import { AFTER_FAILED, AFTER_NEEDS_RESET } from "./failed.ts";
 import { FEATURE_SELECT_USED, FEATURE_WORD_SELECTED } from "./feature_select.ts";
@@ -64,6 +64,7 @@ export const BASIC_RULES: readonly Rule[] = [
   CONFIG_FIELD_OFFERED,
   CONFIG_WIDTH,
   CONFIG_GENERATION,
+  CONFIG_GENERATION_FIELDS,
   QUEUE_SIZE,
   QUEUE_SIZE_MAX,
   QUEUE_COMPLETE,
