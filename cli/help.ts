@@ -32,7 +32,8 @@ the simulator
   --dashboard [PORT]    a page on 127.0.0.1 (default 8000, or what is free) that shows the machine while it runs, and
                         can type into its console; open the link that is printed. It ends with the machine;
                         --trace FILE keeps the run: \`deno task dashboard FILE\` opens it
-  --strict [stop|off]   names each rule of the specification that a driver breaks: the clause, the evidence, the line of
+  --strict [on|stop|off]
+                        names each rule of the specification that a driver breaks: the clause, the evidence, the line of
                         the driver, a hint; stop: the run ends at the first violation (default with --strict: report)
   --strict-report FILE  all reports at the end: .json, .xml (JUnit), .sarif, else text
   --careful             device memory at an offset, freed memory poisoned

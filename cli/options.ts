@@ -153,7 +153,7 @@ export function readOptions(
     traceFile,
     latency: integer("--latency", own.get("--latency"), 0, 1e12),
     careful: own.has("--careful"),
-    strict: strict === "off" ? undefined : { mode: strict, file: strictFile },
+    strict: strict === "off" ? undefined : { mode: strict === "stop" ? "stop" : "report", file: strictFile },
     app,
     appArgs: words.length > 1 ? words.slice(1) : undefined,
     desc,
@@ -184,7 +184,8 @@ function portOfDashboard(argv: readonly string[]): string[] {
   return words;
 }
 
-const STRICT_MODES = ["report", "stop", "off"] as const;
+/** `on` is `report`. */
+const STRICT_MODES = ["report", "stop", "on", "off"] as const;
 function isStrictMode(word: string): word is typeof STRICT_MODES[number] {
   return (STRICT_MODES as readonly string[]).includes(word);
 }

@@ -42,10 +42,12 @@ onceTest("--strict-report: the file's name says the format; what cannot be writt
 onceTest("--strict: wrong words", async () => {
   const mode = await runScript(MAIN, ["--strict=twice"]);
   assertEquals(mode.code, 2);
-  assertMatch(mode.err, /--strict twice: unknown; possible: report, stop, off/);
+  assertMatch(mode.err, /--strict twice: unknown; possible: report, stop, on, off/);
   const file = await runScript(MAIN, ["--strict-report", "x.json"]);
   assertEquals(file.code, 2);
   assertMatch(file.err, /--strict-report: only with --strict/);
+  const on = await runScript(MAIN, ["--strict=on"], "shutdown 0\n");
+  assertMatch(on.err, /strict: no rule was broken/);
   const off = await runScript(MAIN, ["--strict", "off"], "shutdown 0\n");
   assertEquals(off.code, 0);
   assert(!off.err.includes("strict"), off.err);
