@@ -137,6 +137,13 @@ once("kept differences are known by what a program did", () => {
   assertEquals(at("rng-mmio-split", [], { memory: "1:01" }, {}), undefined);
   assertEquals(at("rng-pci-packed", [], {}, { gone: "Hung" }), "packed-readable-after-writable-hangs");
   assertEquals(at("rng-pci-split", [], {}, { gone: "Hung" }), undefined);
+  const outside = (off: number): Step[] => [
+    { op: "reg", at: "cfg", off: 0x8c, width: 4, value: off },
+    { op: "reg", at: "cfg", off: 0x94, width: 4, value: 0x19f0aab },
+  ];
+  const low = [{ memory: "110000:00" }, { memory: "8:b2 110000:00" }] as const;
+  assertEquals(at("net-pci-split", outside(0x30), ...low), "ring-outside-memory");
+  assertEquals(at("net-pci-split", outside(0x08), ...low), undefined);
   const place = { desc: 0x100000, driver: 0x100600, device: 0x100800 };
   const ring: Step[] = [
     { op: "ring", q: 0, packed: true, size: 4, ...place },

@@ -1,4 +1,4 @@
-import { ConsoleQueue, DESC_SIZE, DescF, PackedDesc, Used } from "../../../spec/mod.ts";
+import { ConsoleQueue, DESC_SIZE, DescF, PackedDesc, Used, VirtioPciCap } from "../../../spec/mod.ts";
 import type { Difference } from "./compare.ts";
 import type { Observation } from "./execute.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type Replayed,
   replayed,
 } from "./kept_rings.ts";
+import { Cap } from "./places.ts";
 import { type Program, Ram, type Step } from "./program.ts";
 import { targetOf } from "./targets.ts";
 
@@ -99,7 +100,7 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     // An area of a ring that lies outside RAM: for QEMU 7.2 it is the start of RAM, to write and to read.
     id: "ring-outside-memory",
     is: (found) =>
-      before(found).some(namesAreaOutside) &&
+      throughWindow(before(found)).some(namesAreaOutside) &&
       (before(found).some(hasAreaBelow) ||
         (onlyMemory(found) && differingBytes(found).every((at) => at < Ram.rings))),
   },
@@ -118,6 +119,16 @@ export function keptId(found: Found): string | undefined {
 /** Bytes that a device may write of a chain. */
 function roomOf({ d }: Extract<Step, { op: "chain" }>): number {
   return d.reduce((n, each) => n + (((each.f ?? 0) & DescF.WRITE) === 0 ? 0 : each.n), 0);
+}
+
+/** The steps, with what is written through the window in configuration space as the register write that it is. */
+function throughWindow(steps: readonly Step[]): Step[] {
+  let off = 0;
+  return steps.map((step) => {
+    if (step.op !== "reg" || step.at !== "cfg" || step.value === undefined) return step;
+    if (step.off === Cap.pciCfg + VirtioPciCap.OFFSET) off = step.value;
+    return step.off === Cap.pciCfg + VirtioPciCap.EXTRA ? { ...step, at: "common", off } : step;
+  });
 }
 
 /** Whether the program writes an address of a ring's area, or half of one, that is beyond RAM. */
