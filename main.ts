@@ -86,7 +86,7 @@ async function run(options: Options): Promise<number> {
     const onDeviceAlloc = (made: DeviceAlloc) => void (owners.alloc = made);
     const deviceMemory = (base: number, bytes: Uint8Array<ArrayBufferLike>) => {
       const memory = platform?.deviceMemory?.(base, bytes.length) ?? new RamDeviceMemory(base, bytes);
-      return told.on ? new TracedDeviceMemory(memory, told, owners.at) : memory;
+      return told.on ? new TracedDeviceMemory(memory, trace, owners.at) : memory;
     };
     const kernel = boot(platform, {
       app,
@@ -95,7 +95,7 @@ async function run(options: Options): Promise<number> {
       ...strict === undefined ? { deviceMemory, onDeviceAlloc } : strict.boot(deviceMemory, onDeviceAlloc),
       pageTableMemory: (base, bytes) => {
         const memory = new RamDeviceMemory(base, bytes);
-        return told.on ? tracedPageTables(memory, told) : memory;
+        return told.on ? tracedPageTables(memory, trace) : memory;
       },
     });
     const code = await kernel.run(attachment?.turn.bind(attachment));

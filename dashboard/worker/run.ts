@@ -94,13 +94,13 @@ export class Run implements InputGate, Pace {
     const args = splitWords(setup.args);
     const onDeviceAlloc = (made: DeviceAlloc) => void (owners.alloc = made);
     const deviceMemory = (base: number, bytes: Uint8Array<ArrayBufferLike>) =>
-      new TracedDeviceMemory(new RamDeviceMemory(base, bytes), recorder, owners.at);
+      new TracedDeviceMemory(new RamDeviceMemory(base, bytes), trace, owners.at);
     this.kernel = boot(this.machine, {
       app: setup.app,
       ...(args.length > 0 ? { appArgs: args } : {}),
       careful: setup.careful,
       ...this.strict?.boot(deviceMemory, onDeviceAlloc) ?? { deviceMemory, onDeviceAlloc },
-      pageTableMemory: (base, bytes) => tracedPageTables(new RamDeviceMemory(base, bytes), recorder),
+      pageTableMemory: (base, bytes) => tracedPageTables(new RamDeviceMemory(base, bytes), trace),
     });
   }
 

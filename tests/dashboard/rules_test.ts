@@ -34,6 +34,8 @@ browserTest(
       r.level === "violation" && r.evidence.some((e) => e.address !== undefined)
     );
     const report = reports[at], cause = places[at] - 1;
+    // A report stands behind the event that it names.
+    assertEquals(reports.map((r) => r.event), Array.from(places, (place) => place - 1));
     await builtPage();
     const server = new PageServer({ port: 0, connect: showRecording(recorder, "a driver that is wrong") });
     try {

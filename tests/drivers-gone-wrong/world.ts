@@ -77,11 +77,12 @@ export function simulatedWorld(s: Setting, rules: readonly Rule[], recorder?: Re
     ...{ rules, platform: "simulated", memory: live },
     ...recorder === undefined ? {} : { sink: recorder },
   });
+  const trace = recorder === undefined ? strict : tee([recorder, strict]);
   const platform: Machine | undefined = createMachine(desc, {
     chardevs: new Map([["c0", c0]]),
     netdevs: s.device === "net" ? new Map([["n0", new AnsweringPeer()]]) : new Map(),
     seed: 7,
-    trace: recorder === undefined ? strict : tee([recorder, strict]),
+    trace,
     latency: LATENCY,
   });
   strict.clock = () => platform.now();
@@ -92,7 +93,7 @@ export function simulatedWorld(s: Setting, rules: readonly Rule[], recorder?: Re
   }
   const { base, bytes } = platform.ram[0];
   const ram = new RamDeviceMemory(base, bytes);
-  const memory = recorder === undefined ? ram : new TracedDeviceMemory(ram, recorder);
+  const memory = recorder === undefined ? ram : new TracedDeviceMemory(ram, trace);
   const ground = makeGround(platform, memory, strict, () => {
     if (platform.idle() instanceof Promise) throw new Error("a machine without a host never waits for it");
   });

@@ -251,14 +251,12 @@ export class Strict implements TraceSink, MemoryWatcher, AllocWatcher {
     { device, space, offset }: Target,
     rest: Pick<Access, "address" | "width" | "value" | "write">,
   ): void {
-    const { machine } = this;
     const register = space === "common"
       ? commonRegister(offset)
       : space === "mmio"
       ? mmioRegister(offset)
       : space;
     const access: Access = { device, space, register, offset, ...rest };
-    machine.remembered(access);
     this.watchers.tell("access", access);
     applyAccess(device, access, this.registerEvents);
     this.check();

@@ -1,5 +1,4 @@
-import type { Rule, Scene, Watcher } from "./rule.ts";
-import type { Finding } from "./rule.ts";
+import type { Finding, Rule, Scene, Watcher } from "./rule.ts";
 import type { MachineModel } from "./model/machine.ts";
 
 type Key = keyof Watcher;
@@ -23,11 +22,6 @@ export class Watchers {
     if (list === undefined) return;
     for (let i = 0; i < list.length; i++) list[i](...args);
   }
-  /** Whether anybody listens. */
-  wants(key: Key): boolean {
-    return this.lists[key] !== undefined;
-  }
-
   private add<K extends Key>(key: K, watcher: Watcher): void {
     const handler = watcher[key];
     if (handler === undefined) return;

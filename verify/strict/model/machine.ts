@@ -1,4 +1,4 @@
-import type { Access, BufferView, RingPart } from "../events.ts";
+import type { BufferView, RingPart } from "../events.ts";
 import type { Place } from "../report.ts";
 import type { DeviceModel } from "./device.ts";
 
@@ -48,6 +48,4 @@ export interface MachineModel {
   hex(address: number, length: number): string;
   /** Where the driver's code is now, innermost first; empty while a device acts, and for a recorded run. */
   place(): Place;
-  /** The last accesses to registers, newest last: at most 64. */
-  readonly recent: readonly Access[];
 }

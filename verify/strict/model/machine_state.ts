@@ -2,7 +2,7 @@ import { PciCfg } from "../../../spec/pci.ts";
 import { VIRTIO_PCI_MODERN_BASE, VIRTIO_PCI_VENDOR } from "../../../spec/virtio/pci.ts";
 import { AddressMap, type Target } from "../decode/address_map.ts";
 import { PciFunctionState } from "../decode/pci_function.ts";
-import type { Access, BufferView, RingPart } from "../events.ts";
+import type { BufferView, RingPart } from "../events.ts";
 import { capture, lazyPlace } from "../places.ts";
 import type { Place } from "../report.ts";
 import { Allocations } from "./allocations.ts";
@@ -11,8 +11,6 @@ import type { GuestBytes } from "./guest_memory.ts";
 import type { MachineModel } from "./machine.ts";
 import type { RingWorld } from "./ring_state.ts";
 
-/** Accesses that `recent` keeps. */
-const RECENT = 64;
 /** The last transitional PCI device id (virtio 1.4, 4.1.2). */
 const LAST_TRANSITIONAL = 0x103f;
 
@@ -21,7 +19,6 @@ export class MachineState implements MachineModel, RingWorld {
   event = -1;
   readonly devices: DeviceState[] = [];
   readonly functions = new Map<string, PciFunctionState>();
-  readonly recent: Access[] = [];
   readonly allocations = new Allocations();
   /** A device is at work: the stack says nothing about the driver. */
   deviceActs = false;
@@ -93,11 +90,6 @@ export class MachineState implements MachineModel, RingWorld {
   place(): Place {
     return this.deviceActs || this.platform === "trace" ? [] : lazyPlace(capture());
   }
-  remembered(access: Access): void {
-    if (this.recent.length === RECENT) this.recent.shift();
-    this.recent.push(access);
-  }
-
   hasSlots(): void {
     this.map.hasSlots = true;
   }
