@@ -34,7 +34,7 @@ the simulator
                         --trace FILE keeps the run: \`deno task dashboard FILE\` opens it
   --strict [on|stop|off]
                         names each rule of the specification that a driver breaks: the clause, the evidence, the line of
-                        the driver, a hint; stop: the run ends at the first violation (default with --strict: report)
+                        the driver, a hint; stop: the run ends at the first violation (alone: on)
   --strict-report FILE  all reports at the end: .json, .xml (JUnit), .sarif, else text
   --careful             device memory at an offset, freed memory poisoned
   --platform qemu       the same kernel on the devices of a real QEMU (default: simulated)
