@@ -6,7 +6,8 @@ export interface NetFrontend {
   /** Whether a frame would be taken now. */
   canReceive(): boolean;
   /**
-   * A frame for the guest. False: it was not taken (no buffers); {@link NetBackend.acceptInput} follows.
+   * A frame for the guest; one that comes while {@link NetFrontend.canReceive} is false may be lost. False: it was not
+   * taken (no buffers); {@link NetBackend.acceptInput} follows.
    *
    * @param offload what the frame leaves undone; the card does it if its driver cannot cope with such a frame.
    */

@@ -80,15 +80,22 @@ function newParcel(): Parcel {
   return { bytes, frame: bytes, users: 0 };
 }
 
-/** One port of a {@link Hub}: the back end of a card, or the place of another back end. */
+/**
+ * One port of a {@link Hub}: the back end of a card, or the place of another back end. A frame that is here goes to the
+ * card at once if that can receive, also ahead of those that wait; they follow when it was taken, or when the card asks
+ * (QEMU's net/queue.c).
+ */
 export class HubPort implements NetBackend {
   private frontend: NetFrontend | undefined;
   private clock: NetClock | undefined;
-  /** Frames that are on their way here, or here and were not taken: first come, first served. */
+  /** Frames that are on their way here, and when each of them arrives. */
   private readonly parcels: Parcel[] = [];
-  /** When each of them is here. */
   private readonly times: number[] = [];
-  /** When {@link HubPort.flush} is scheduled. */
+  /** Frames that are here and were not taken: first come, first served. */
+  private readonly waiting: Parcel[] = [];
+  /** A frame is being handed over: what comes of that waits. */
+  private delivering = false;
+  /** When {@link HubPort.arrived} is scheduled. */
   private wakes: number | undefined;
   private readonly never: Promise<void> = new Promise(() => {});
 
@@ -134,8 +141,8 @@ export class HubPort implements NetBackend {
    * the one that is ahead may have sent first. False: there is no room.
    */
   arrive(parcel: Parcel, at: number): boolean {
-    const { parcels, times } = this;
-    if (this.frontend === undefined || parcels.length >= PORT_QUEUE) return false;
+    const { parcels, times, waiting } = this;
+    if (this.frontend === undefined || parcels.length + waiting.length >= PORT_QUEUE) return false;
     const due = Math.max(at, this.now());
     let i = times.length;
     while (i > 0 && times[i - 1] > due) i--;
@@ -173,25 +180,35 @@ export class HubPort implements NetBackend {
     return this.clock?.now() ?? 0;
   }
 
-  /** Hands over what is here, until one is not taken. */
-  private flush(): void {
-    const { parcels, times, hub } = this, frontend = this.frontend!;
+  /** Frames on their way are here. */
+  private arrived(): void {
+    const { parcels, times, waiting, hub } = this;
     const now = this.now();
-    let done = 0;
-    while (done < times.length && times[done] <= now) {
-      if (!frontend.canReceive() || !frontend.receive(parcels[done].frame)) break;
-      hub.release(parcels[done++]);
-    }
-    if (done === 1) {
-      parcels.shift();
+    while (times.length > 0 && times[0] <= now) {
+      const parcel = parcels.shift()!;
       times.shift();
-    } else if (done > 1) {
-      parcels.splice(0, done);
-      times.splice(0, done);
+      if (this.delivering || !this.frontend!.canReceive() || !this.hand(parcel)) waiting.push(parcel);
+      else {
+        hub.release(parcel);
+        this.flush();
+      }
     }
-    if (times.length > 0 && times[0] > now) this.schedule();
+    if (times.length > 0) this.schedule();
   }
-  /** Frames that are here and were refused wait for {@link HubPort.acceptInput}; only those under way need a time. */
+  /** Hands over what waits, until one is not taken; the card itself knows whether it can. */
+  private flush(): void {
+    const { waiting, hub } = this;
+    if (this.delivering || waiting.length === 0) return;
+    let done = 0;
+    while (done < waiting.length && this.hand(waiting[done])) hub.release(waiting[done++]);
+    waiting.splice(0, done);
+  }
+  private hand(parcel: Parcel): boolean {
+    this.delivering = true;
+    const taken = this.frontend!.receive(parcel.frame);
+    this.delivering = false;
+    return taken;
+  }
   private schedule(): void {
     if (this.clock === undefined) return;
     const at = this.times[0];
@@ -199,7 +216,7 @@ export class HubPort implements NetBackend {
     this.wakes = at;
     this.clock.schedule(Math.max(0, at - this.now()), () => {
       if (this.wakes === at) this.wakes = undefined;
-      this.flush();
+      this.arrived();
     });
   }
 }

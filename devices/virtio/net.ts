@@ -159,9 +159,11 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
   }
   private deliver(frame: Uint8Array, header: Uint8Array): boolean {
     if (!this.linkUp || this.starting) return true;
+    if (this.starved) return false;
     const pair = this.pairsInUse === 1 ? 0 : this.steering.pairOf(frame, this.pairsInUse);
     const index = receiveQueue(this.readyPair(pair));
-    if (index < 0 || this.starved || !this.driverOk) return false;
+    // As in QEMU, a frame is lost that is handed over although the card cannot receive.
+    if (index < 0 || !this.driverOk) return true;
     if (!this.hasBuffers(index, frame.length + this.headerLength)) {
       this.starved = true;
       return false;

@@ -181,6 +181,42 @@ export const receiveQuestions: readonly NetQuestion[] = [
     },
   },
   {
+    name: "receive/overtaken",
+    title: "a frame before the receive queue is ready, and one behind it: which comes first",
+    spec: BUFFERS,
+    listener: true,
+    run({ card, peer }, ring) {
+      card.start(VERSION_1 | ring);
+      card.front.status = 0;
+      card.front.negotiate(VERSION_1 | ring);
+      card.go();
+      peer.send(frameTo(OURS, 50));
+      card.setUp(RX, (ring & PACKED) !== 0n);
+      card.give(RX, [write(card, 100)], false);
+      card.give(RX, [write(card, 100)], false);
+      peer.send(frameTo(OURS, 60));
+      return card.seen();
+    },
+  },
+  {
+    name: "receive/lost-by-status",
+    title: "a frame before the receive queue is ready, and the status written once more",
+    spec: BUFFERS,
+    listener: true,
+    run({ card, peer }, ring) {
+      card.start(VERSION_1 | ring);
+      card.front.status = 0;
+      card.front.negotiate(VERSION_1 | ring);
+      card.go();
+      peer.send(frameTo(OURS, 50));
+      card.go();
+      card.setUp(RX, (ring & PACKED) !== 0n);
+      card.receive(100, 100);
+      const lost = card.seen();
+      return [lost, arrive(card, peer, [60])];
+    },
+  },
+  {
     name: "receive/over-reset",
     title: "a frame that waits survives a reset of the device",
     spec: "virtio 1.4, 2.4",

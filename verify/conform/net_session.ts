@@ -16,14 +16,19 @@ import type { World } from "./world.ts";
 
 const HUB = "-m 16M -nodefaults -netdev hubport,id=h0,hubid=0 -netdev hubport,id=h1,hubid=0";
 
+/** Somebody else on the hub who takes every frame: so a sender never waits. */
+const LISTENER = " -netdev user,id=u0,ipv6=off -netdev hubport,id=h2,hubid=0,netdev=u0";
+
 /** Two cards on a hub: the one that is looked at, and its peer. */
-export const netWords = (transport: Transport, options = ""): string =>
-  transport === "pci"
-    ? `-machine q35 ${HUB} -device virtio-net-pci,netdev=h0,packed=on,mq=on,addr=4${options} ` +
+export const netWords = (transport: Transport, options = "", listener = false): string => {
+  const hub = listener ? HUB + LISTENER : HUB;
+  return transport === "pci"
+    ? `-machine q35 ${hub} -device virtio-net-pci,netdev=h0,packed=on,mq=on,addr=4${options} ` +
       "-device virtio-net-pci,netdev=h1,addr=5"
-    : `-machine microvm ${MODERN_MMIO} ${HUB} ` +
+    : `-machine microvm ${MODERN_MMIO} ${hub} ` +
       `-device virtio-net-device,netdev=h0,packed=on,mq=on,bus=virtio-mmio-bus.0${options} ` +
       "-device virtio-net-device,netdev=h1,bus=virtio-mmio-bus.1";
+};
 
 export const VERSION_1 = 1n << 32n, PACKED = 1n << 34n, EVENT_IDX = 1n << 29n, MRG = 1n << 15n;
 export type Transport = "pci" | "mmio";
@@ -178,6 +183,8 @@ export interface NetQuestion {
   readonly transport?: Transport;
   /** Properties of the card: `,x-txburst=2`. */
   readonly options?: string;
+  /** Somebody else on the hub takes every frame. */
+  readonly listener?: boolean;
   readonly alone?: boolean;
   /** @param ring the feature that chooses the ring. */
   run(cards: { card: Nic; peer: Nic }, ring: bigint): Value;
@@ -195,7 +202,7 @@ export function netChecksOf(questions: readonly NetQuestion[]): Check[] {
           title: q.title,
           spec: q.spec,
           kind: "probe",
-          machine: netWords(transport, q.options),
+          machine: netWords(transport, q.options, q.listener),
           ...q.alone === undefined ? {} : { alone: q.alone },
           run: (world) => q.run(cardsOf(world), kind === "packed" ? PACKED : 0n),
         });

@@ -54,6 +54,24 @@ once(
   },
 );
 
+once(
+  "a card that can receive again without having asked: the next frame comes first, then those that wait",
+  () => {
+    const hub = new Hub();
+    const events = new EventQueue();
+    const [a, b] = ["a", "b"].map((id) => new Card(hub.port(id), 1, events));
+    b.room = 0;
+    for (const tag of [1, 2]) a.backend.send(frameOf(tag));
+    events.advance(0);
+    b.room = Infinity;
+    events.advance(1000);
+    assertEquals(b.received.length, 0);
+    a.backend.send(frameOf(3));
+    events.advance(0);
+    assertEquals(b.received.map(tagOf), [3, 1, 2]);
+  },
+);
+
 once("a link's delay: a frame arrives on its receiver's clock, and in the past of none", () => {
   const hub = new Hub({ delay: 1000 });
   const [a, b] = ["a", "b"].map((id) => new Card(hub.port(id)));
