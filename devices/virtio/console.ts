@@ -170,7 +170,8 @@ export class VirtioSerial extends VirtioDevice {
     const { receiveQueue } = port;
     if (!this.ready(receiveQueue) || !this.driverOk || this.isEmpty(receiveQueue)) return 0;
     if (this.negotiated(ConsoleF.MULTIPORT) && !port.guestConnected) return 0;
-    return this.availBytes(receiveQueue, RECEIVE_LIMIT, 0).in;
+    // As in QEMU, where it is an int: buffers of 2 GiB and more are none.
+    return Math.max(0, this.availBytes(receiveQueue, RECEIVE_LIMIT, 0).in | 0);
   }
   /** What the buffers do not take is lost (as in QEMU), so {@link canReceive} comes first. */
   private receive(port: ConsolePort, bytes: Uint8Array): void {

@@ -117,6 +117,12 @@ const questions = [
     await c.type("again");
     return [first, c.outcome()];
   }),
+  open("receive-2-gib", "input into a buffer that claims 2 GiB", async (c) => {
+    c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 0x8000_0000, flags: W }]);
+    c.front.kick(Q.RX);
+    await c.type("typed");
+    return await drained(c, c.outcome());
+  }),
   open("receive-small", "input into buffers of 3 bytes", async (c) => {
     c.receive(Q.RX, [3, 3, 3, 3, 3]);
     await c.type("0123456789");
