@@ -68,7 +68,7 @@ export class CommonConfig {
       case R.QUEUE_SIZE:
         return d.queues[d.queueSelect]?.size ?? 0;
       case R.QUEUE_MSIX_VECTOR:
-        return (d.queues[d.queueSelect] ?? this.queues.selected).vector;
+        return this.queues.vectored.vector;
       case R.QUEUE_ENABLE:
         return this.queues.selected.enabled;
       case R.QUEUE_NOTIFY_OFF:
@@ -95,8 +95,7 @@ export class CommonConfig {
         d.setFeatures((BigInt(this.driverFeatures[1]) << 32n) | BigInt(this.driverFeatures[0]));
         return;
       case R.CONFIG_MSIX_VECTOR:
-        d.configVector = this.exchange(d.configVector, value);
-        return;
+        return this.setConfigVector(value);
       case R.DEVICE_STATUS:
         d.writeStatus(value & 0xff);
         if (d.status === 0) this.host.resetDevice();
@@ -107,11 +106,8 @@ export class CommonConfig {
       case R.QUEUE_SIZE:
         this.queues.setNum(value & 0xffff);
         return;
-      case R.QUEUE_MSIX_VECTOR: {
-        const queue = d.queues[d.queueSelect] ?? this.queues.selected;
-        queue.vector = this.exchange(queue.vector, value);
-        return;
-      }
+      case R.QUEUE_MSIX_VECTOR:
+        return this.setQueueVector(value);
       case R.QUEUE_ENABLE:
         if (value === 1) this.queues.enable();
         else d.needsReset(`queue ${d.queueSelect}: wrong value for queue_enable ${value}`);
@@ -131,6 +127,16 @@ export class CommonConfig {
   }
   regName(offset: number): string | undefined {
     return NAMES.get(offset) ?? (NAMES.has(offset - 4) ? `${NAMES.get(offset - 4)}_hi` : undefined);
+  }
+
+  /** The vector of configuration changes; one that does not exist is none. */
+  setConfigVector(value: number): void {
+    this.device.configVector = this.exchange(this.device.configVector, value);
+  }
+  /** The vector of the selected queue number; one that does not exist is none. */
+  setQueueVector(value: number): void {
+    const queue = this.queues.vectored;
+    queue.vector = this.exchange(queue.vector, value);
   }
 
   /** Takes a vector from something and gives it another; one that does not exist is none. */

@@ -32,6 +32,10 @@ export class QueueRegisterFile {
   get selected(): QueueRegisters {
     return this.at(this.device.queueSelect);
   }
+  /** Who keeps the vector of the selected number: the queue, or these registers if there is none. */
+  get vectored(): { vector: number } {
+    return this.device.queues[this.device.queueSelect] ?? this.selected;
+  }
   /** A selection of 1024 or more is not taken; one that names no queue is. */
   select(value: number): void {
     if (value < MAX_QUEUES) this.device.queueSelect = value;
