@@ -29,8 +29,12 @@ function targetsOf({ only, filter }: ConformOptions): string[] {
   if (only !== undefined) {
     const [name, index] = only.split("#");
     if (TARGETS.some((t) => t.name === name) && /^\d+$/.test(index ?? "0")) return [only];
+    const several = TARGETS.filter((t) => t.name.startsWith(`${name}-`)).map((t) => t.name);
+    if (several.length > 0 && index === undefined) return several;
     const possible = TARGETS.map((t) => t.name).join(", ");
-    throw new UsageError(`--only ${only}: expected a target, or target#number (possible: ${possible})`);
+    throw new UsageError(
+      `--only ${only}: expected a target, the beginning of one, or target#number (possible: ${possible})`,
+    );
   }
   const text = filter?.toLowerCase() ?? "";
   return TARGETS.map((t) => t.name).filter((name) => `random programs: ${name}`.includes(text));

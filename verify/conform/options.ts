@@ -12,7 +12,7 @@ export interface ConformOptions {
   /** Programs for each target; 0 leaves that part out. */
   readonly random: number;
   readonly seed: number;
-  /** One target, or one program of it: `rng-pci-split#17`. */
+  /** One target, the beginning of several (`rng`), or one program: `rng-pci-split#17`. */
   readonly only: string | undefined;
   readonly filter: string | undefined;
   readonly json: string | undefined;
@@ -36,7 +36,8 @@ Options:
   --probes       only part 2
   --random N     only part 3, N programs for each device and ring (in a plain run: ${DEFAULT_PROGRAMS})
   --seed S       seed of the random programs (default ${DEFAULT_SEED})
-  --only T[#I]   random programs of this target only, or this one program: what a difference says to see it again
+  --only T[#I]   random programs of this target only (net: of all whose names begin so), or this one program: what a difference
+                 says to see it again
   --filter TEXT  only checks whose name or title has this text
   --list         print the names of the checks, run nothing
   --json FILE    write the report as JSON, too

@@ -66,12 +66,12 @@ once("the tool says what is wrong and ends with 2; help and list need no QEMU", 
   const nothing = await tool("--filter", "no such check");
   assertEquals(nothing.code, 2);
   assertStringIncludes(nothing.err, "no check has this");
-  for (const only of ["rng", "rng-pci-split#", "rng-pci-split#x"]) {
+  for (const only of ["rn", "rng#1", "rng-pci-split#", "rng-pci-split#x"]) {
     const target = await tool("--random", "1", "--only", only);
     assertEquals(target.code, 2);
     assertStringIncludes(
       target.err,
-      `--only ${only}: expected a target, or target#number (possible: rng-pci-split,`,
+      `--only ${only}: expected a target, the beginning of one, or target#number (possible: rng-pci-split,`,
     );
   }
   const help = await tool("-h");

@@ -137,6 +137,21 @@ export const indirectQuestions: readonly RingQuestion[] = [
     return [{ addr: at, len: 16, flags: I }];
   }),
   one("outside-ram", "a table outside RAM", () => [{ addr: 0x5000_0000, len: 16, flags: I }]),
+  {
+    name: "indirect-outside-low",
+    title: "a table outside RAM, and what would be a descriptor at the start of RAM",
+    spec: TABLE,
+    ring: "split",
+    run(front, kind) {
+      const p = new RngProbe(front, kind, { features: INDIRECT });
+      p.ring.put(0, { addr: 0, flags: W, len: 24 });
+      p.ring.chain([{ addr: 0x5000_0000, len: 16, flags: I }]);
+      const seen = p.go();
+      const low = front.bytes(0, 16).toHex();
+      front.bytes(0, 16).fill(0);
+      return { ...seen, low };
+    },
+  },
   one("above-4-gib", "a table above 4 GiB", () => [{ addr: 0x1_0000_0000n, len: 32, flags: I }]),
   one(
     "end-of-ram",

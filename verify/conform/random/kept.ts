@@ -1,15 +1,26 @@
-import { ConsoleQueue, DESC_SIZE, DescF, PackedDesc, Used, VirtioPciCap } from "../../../spec/mod.ts";
+import {
+  CommonCfg,
+  ConsoleQueue,
+  DESC_SIZE,
+  DescF,
+  MmioReg,
+  PackedDesc,
+  Used,
+  VirtioPciCap,
+} from "../../../spec/mod.ts";
+import { NET_HDR_SIZE } from "../../../spec/virtio/net.ts";
 import type { Difference } from "./compare.ts";
 import type { Observation } from "./execute.ts";
 import {
   hasMixedIds,
   hasTableBehind,
+  hasTableOutside,
   offersShortControlBuffer,
   type Replayed,
   replayed,
 } from "./kept_rings.ts";
 import { Cap } from "./places.ts";
-import { type Program, Ram, type Step } from "./program.ts";
+import { type Desc, type Program, Ram, type Step } from "./program.ts";
 import { targetOf } from "./targets.ts";
 
 /** A difference of a program, and both sides of it. */
@@ -22,6 +33,8 @@ export interface Found {
 
 const NEEDS_RESET = 0x40;
 const QUEUE_RESET = 0xc0;
+/** Longest queue of QEMU. */
+const MAX_SIZE = 1024;
 
 /** Steps up to and with the one where the difference is. */
 const before = ({ program, difference }: Found) => program.steps.slice(0, difference.step + 1);
@@ -46,7 +59,7 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     // The id of a list is in its last descriptor (virtio 1.4, 2.8.6); QEMU 7.2 takes the first one's.
     id: "packed-id-of-first-descriptor",
     is: (found) =>
-      onlyMemory(found) && replayed(before(found)).some(hasMixedIds) &&
+      onlyMemory(found) && replayed(before(found)).some((r) => hasMixedIds(r, sizesOf(before(found)))) &&
       differingBytes(found).every((at) =>
         before(found).some((s) => s.op === "ring" && s.packed && isId(at, s.desc, s.size))
       ),
@@ -67,9 +80,9 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     is: (found) => {
       const { packed, device } = targetOf(found.program.target);
       return packed && device === "net" &&
-        before(found).some((chain, i, steps) =>
-          chain.op === "chain" && chain.q === 0 && chain.d.length > 1 &&
-          steps.some((s, k) => k !== i && s.op === "input" && s.hex.length / 2 + 12 > roomOf(chain))
+        joined(before(found)).some((list) =>
+          list.length > 1 &&
+          before(found).some((s) => s.op === "input" && s.hex.length / 2 + NET_HDR_SIZE > roomOf(list))
         );
     },
   },
@@ -97,12 +110,13 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
       (qemu[step]?.gone ?? "").startsWith("Assertion") && simulated[step]?.gone === undefined,
   },
   {
-    // An area of a ring that lies outside RAM: for QEMU 7.2 it is the start of RAM, to write and to read.
+    // An area of a ring that lies outside RAM, or a table: for QEMU 7.2 it is the start of RAM, to write and to read.
     id: "ring-outside-memory",
     is: (found) =>
       throughWindow(before(found)).some(namesAreaOutside) &&
-      (before(found).some(hasAreaBelow) ||
-        (onlyMemory(found) && differingBytes(found).every((at) => at < Ram.rings))),
+        (before(found).some(hasAreaBelow) ||
+          (onlyMemory(found) && differingBytes(found).every((at) => at < Ram.rings))) ||
+      before(found).some(hasAreaBelow) && replayed(before(found)).some(hasTableOutside),
   },
   {
     id: "mmio-queue-reset",
@@ -116,9 +130,31 @@ export function keptId(found: Found): string | undefined {
   return KEPT.find((k) => k.is(found))?.id;
 }
 
+/** The receive chains of a card; one that ends with NEXT goes on in the one behind it. */
+function joined(steps: readonly Step[]): Desc[][] {
+  const found: Desc[][] = [];
+  let goesOn = false;
+  for (const step of steps) {
+    if (step.op !== "chain" || step.q !== 0) continue;
+    if (goesOn) found[found.length - 1].push(...step.d);
+    else found.push([...step.d]);
+    goesOn = ((step.d.at(-1)?.f ?? 0) & DescF.NEXT) !== 0;
+  }
+  return found;
+}
 /** Bytes that a device may write of a chain. */
-function roomOf({ d }: Extract<Step, { op: "chain" }>): number {
-  return d.reduce((n, each) => n + (((each.f ?? 0) & DescF.WRITE) === 0 ? 0 : each.n), 0);
+function roomOf(list: readonly Desc[]): number {
+  return list.reduce((n, each) => n + (((each.f ?? 0) & DescF.WRITE) === 0 ? 0 : each.n), 0);
+}
+/** What the program writes to registers of a queue's size. */
+function sizesOf(steps: readonly Step[]): number[] {
+  return throughWindow(steps).flatMap((s) => {
+    if (s.op !== "reg" || s.value === undefined) return [];
+    const size = s.at === "common"
+      ? s.off === CommonCfg.QUEUE_SIZE
+      : s.at === "mmio" && s.off === MmioReg.QUEUE_NUM;
+    return size && s.value > 0 && s.value <= MAX_SIZE ? [s.value] : [];
+  });
 }
 
 /** The steps, with what is written through the window in configuration space as the register write that it is. */

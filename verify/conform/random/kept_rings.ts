@@ -48,6 +48,8 @@ export function replayed(steps: readonly Step[]): Replayed[] {
 /** A descriptor as it stands in memory. */
 interface Seen {
   readonly at: number;
+  /** The upper half of the address. */
+  readonly high: number;
   readonly length: number;
   readonly flags: number;
   /** Split: where the chain goes on. Packed: the buffer id. */
@@ -58,16 +60,17 @@ function descriptor({ ring, memory }: Replayed, at: number): Seen {
   const [flags, word] = ring.packed ? [PackedDesc.FLAGS, PackedDesc.ID] : [SplitDesc.FLAGS, SplitDesc.NEXT];
   return {
     at: memory.getUint32(at, true),
+    high: memory.getUint32(at + 4, true),
     length: memory.getUint32(at + SplitDesc.LEN, true),
     flags: memory.getUint16(at + flags, true),
     word: memory.getUint16(at + word, true),
   };
 }
 
-/** The chains of a ring that stand there, also old ones: from each entry, or from each slot. */
-function chains(r: Replayed): Seen[][] {
+/** The chains of a ring of `size` that stand there, also old ones: from each entry, or from each slot. */
+function chains(r: Replayed, size = r.ring.size): Seen[][] {
   const { ring, memory } = r;
-  const { packed, size, desc, driver } = ring;
+  const { packed, desc, driver } = ring;
   const ends = [desc + size * DESC_SIZE, packed ? 0 : driver + Avail.RING + 2 * size];
   if (ends.some((end) => end > Ram.end)) return [];
   return Array.from({ length: size }, (_, entry) => {
@@ -89,9 +92,21 @@ export function hasTableBehind(r: Replayed): boolean {
     chains(r).some((list) => list.some((d, i) => i > 0 && (d.flags & DescF.INDIRECT) !== 0));
 }
 
-/** Whether a descriptor of a packed ring goes on to one that has another id. */
-export function hasMixedIds(r: Replayed): boolean {
-  return r.ring.packed && chains(r).some((list) => list.some((d) => d.word !== list[0].word));
+/** Whether a descriptor of a packed ring goes on to one that has another id; `sizes`: what else the device may go by. */
+export function hasMixedIds(r: Replayed, sizes: readonly number[]): boolean {
+  return r.ring.packed &&
+    [r.ring.size, ...sizes].some((size) =>
+      chains(r, size).some((list) => list.some((d) => d.word !== list[0].word))
+    );
+}
+
+/** Whether a descriptor names a table that is not in RAM. */
+export function hasTableOutside(r: Replayed): boolean {
+  return chains(r).some((list) =>
+    list.some(({ at, length, flags, high }) =>
+      (flags & DescF.INDIRECT) !== 0 && (high !== 0 || at + length > Ram.size)
+    )
+  );
 }
 
 /** The longest control message: 8 bytes, and the name of a port with a 0 behind it. */
