@@ -72,6 +72,8 @@ export abstract class VirtioDevice {
   readonly queues: QueueState[] = [];
   /** Features that the modern interface hides. */
   legacyFeatures: bigint = LEGACY_FEATURES;
+  /** What a legacy driver means that accepts bit 30, and with it all there is (QEMU's `bad_features`). */
+  badFeatures = 0n;
   frontEnd: VirtioFrontEnd | undefined;
   /** DRIVER_OK was written, and nothing since that takes it back: notifications arrive by themselves (QEMU's ioeventfd). */
   private listening = false;

@@ -1,24 +1,27 @@
 import type { IoHandler, IrqLine, MachineContext } from "../bus.ts";
 import { F, featureWord } from "../../spec/virtio/features.ts";
-import { MMIO_MAGIC, MmioReg as R } from "../../spec/virtio/mmio.ts";
+import { LegacyMmioReg, MMIO_MAGIC, MmioReg as R } from "../../spec/virtio/mmio.ts";
 import { DeviceStatus } from "../../spec/virtio/status.ts";
 import { readAligned, writeAligned } from "./aligned.ts";
 import { MAX_QUEUE_SIZE, MAX_QUEUES, type VirtioDevice, type VirtioFrontEnd } from "./device.ts";
+import { LegacyMmioQueues } from "./mmio_legacy.ts";
 import { QueueRegisterFile } from "./queue_registers.ts";
 
 /** "QEMU", little-endian. */
 const VENDOR = 0x554d_4551;
 /** Bytes of the window of one transport. */
 export const MMIO_WINDOW = 0x200;
-const LEGACY_QUEUE_PFN = 0x40;
-const NAMES = new Map<number, string>(Object.entries(R).map(([name, at]) => [at, name.toLowerCase()]));
+const namesOf = (registers: Record<string, number>): Map<number, string> =>
+  new Map(Object.entries(registers).map(([name, at]) => [at, name.toLowerCase()]));
+const NAMES = namesOf(R);
+const LEGACY_NAMES = namesOf(LegacyMmioReg);
 
 /**
  * A virtio-mmio transport (virtio 1.4, 4.2), with or without a device, as QEMU 7.2's: registers answer 32-bit accesses
  * only; other widths read 0 and write nothing outside the configuration. The line shows whether any ISR bit is set.
  *
- * With `legacy` (QEMU's default, `virtio-mmio.force-legacy=on`) it is version 1: registers can be read, but a device
- * cannot be driven; the first write that would is reported.
+ * With `legacy` (QEMU's default, `virtio-mmio.force-legacy=on`) it is version 1 (virtio 1.4, 4.2.4), for drivers of before
+ * virtio 1.0 only.
  */
 export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   /** The interrupt line. Set by the machine. */
@@ -27,10 +30,9 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   private driverFeatureSelect = 0;
   private readonly driverFeatures = [0, 0];
   private queues: QueueRegisterFile | undefined;
+  private legacyQueues: LegacyMmioQueues | undefined;
   private plugged: VirtioDevice | undefined;
   private level = false;
-  /** Whether a driver has tried to use a legacy transport. */
-  reported = false;
 
   constructor(readonly name: string, readonly legacy: boolean, private readonly ctx: MachineContext) {}
 
@@ -46,7 +48,8 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
     this.plugged = device;
     this.queues = new QueueRegisterFile(device);
     device.frontEnd = this;
-    if (!this.legacy) device.hostFeatures |= F.VERSION_1;
+    if (this.legacy) this.legacyQueues = new LegacyMmioQueues(device);
+    else device.hostFeatures |= F.VERSION_1;
   }
 
   interrupt(_vector: number): void {
@@ -62,6 +65,7 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   reset(): void {
     this.plugged?.reset();
     this.queues?.reset();
+    this.legacyQueues?.reset();
     this.deviceFeatureSelect = this.driverFeatureSelect = 0;
     this.driverFeatures.fill(0);
   }
@@ -74,7 +78,7 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
   }
   regName(offset: number): string | undefined {
     if (offset >= R.CONFIG) return `config+${offset - R.CONFIG}`;
-    return NAMES.get(offset);
+    return NAMES.get(offset) ?? (this.legacy ? LEGACY_NAMES.get(offset) : undefined);
   }
 
   private readonly readRegister = (offset: number, width: number): number => {
@@ -98,6 +102,8 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
         return featureWord(d.hostFeatures & ~d.legacyFeatures, this.deviceFeatureSelect);
       case R.QUEUE_NUM_MAX:
         return d.queues[d.queueSelect] === undefined ? 0 : MAX_QUEUE_SIZE;
+      case LegacyMmioReg.QUEUE_PFN:
+        return this.legacyQueues?.page ?? 0;
       case R.QUEUE_READY:
         return this.legacy ? 0 : this.queues!.selected.enabled;
       case R.INTERRUPT_STATUS:
@@ -133,9 +139,11 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
         return this.interrupt(0);
       case R.STATUS:
         return this.writeStatus(d, value & 0xff);
+      case R.QUEUE_NOTIFY:
+        return this.notify(d, value);
       default:
-        if (this.legacy) return this.report(offset, value);
-        return this.writeModern(d, offset, value);
+        if (this.legacy) this.writeLegacy(d, offset, value);
+        else this.writeModern(d, offset, value);
     }
   };
 
@@ -143,7 +151,6 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
     return this.legacy ? 1 : 2;
   }
   private writeStatus(d: VirtioDevice, status: number): void {
-    if (this.legacy && (status & DeviceStatus.DRIVER_OK) !== 0) this.report(R.STATUS, status);
     if (!this.legacy && (status & DeviceStatus.FEATURES_OK) !== 0) {
       d.setFeatures((BigInt(this.driverFeatures[1]) << 32n) | BigInt(this.driverFeatures[0]));
     }
@@ -172,13 +179,6 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
         d.resetQueue(d.queueSelect);
         queues.selected.enabled = 0;
         return;
-      case R.QUEUE_NOTIFY: {
-        // With NOTIFICATION_DATA the upper half says how far the driver is (virtio 1.4, 4.2.3.3).
-        const queue = d.negotiated(F.NOTIFICATION_DATA) ? value & 0xffff : value;
-        if (queue >= MAX_QUEUES) return;
-        if (this.ctx.trace.on) this.ctx.trace.emit({ ev: "notify", dev: d.name, queue, data: value });
-        return d.notifyQueue(queue);
-      }
       case R.QUEUE_DESC_LOW:
       case R.QUEUE_DESC_HIGH:
       case R.QUEUE_DRIVER_LOW:
@@ -189,15 +189,15 @@ export class VirtioMmio implements IoHandler, VirtioFrontEnd {
         return;
     }
   }
-  private report(offset: number, value: number): void {
-    if (this.reported) return;
-    this.reported = true;
-    const register = this.regName(offset) ?? (offset === LEGACY_QUEUE_PFN ? "queue_pfn" : `offset ${offset}`);
-    this.ctx.trace.emit({
-      ev: "qemu",
-      name: "unsupported",
-      text: `${this.name}: write of ${value} to ${register}: driving a device through the legacy interface ` +
-        `(version 1) is not supported; say -global virtio-mmio.force-legacy=false`,
-    });
+  private writeLegacy(d: VirtioDevice, offset: number, value: number): void {
+    if (offset !== R.DRIVER_FEATURES) this.legacyQueues?.write(offset, value);
+    else if (this.driverFeatureSelect === 0) d.setFeatures(BigInt(value));
+  }
+  private notify(d: VirtioDevice, value: number): void {
+    // With NOTIFICATION_DATA the upper half says how far the driver is (virtio 1.4, 4.2.3.3).
+    const queue = d.negotiated(F.NOTIFICATION_DATA) ? value & 0xffff : value;
+    if (queue >= MAX_QUEUES) return;
+    if (this.ctx.trace.on) this.ctx.trace.emit({ ev: "notify", dev: d.name, queue, data: value });
+    d.notifyQueue(queue);
   }
 }

@@ -24,6 +24,8 @@ import { type TransmitHost, Transmitter } from "./net_transmit.ts";
 import type { Chain, DeviceQueue } from "./queue.ts";
 
 const CONTROL_QUEUE_SIZE = 64;
+/** What drivers understood that accepted bit 30 (Linux 2.6.25). */
+const BAD_FEATURES = NetF.MAC | NetF.CSUM | NetF.HOST_TSO4 | NetF.HOST_TSO6 | NetF.HOST_ECN;
 /** Properties of a network device, parsed. */
 export interface NetOptions {
   /** As the properties say; what the back end cannot do is taken out. */
@@ -93,6 +95,7 @@ export class VirtioNet extends VirtioDevice implements NetFrontend, TransmitHost
     const impossible = options.vnetHdr ? ALL_OFFLOADS & ~(GUEST_OFFLOADS | HOST_OFFLOADS) : ALL_OFFLOADS;
     super(ctx, name, VirtioId.Net, features & ~impossible, new Uint8Array(netConfigLength(features)));
     this.legacyFeatures |= NetF.GSO;
+    this.badFeatures = BAD_FEATURES;
     this.mac = Uint8Array.from(options.mac);
     this.filter = new ReceiveFilter(this.mac);
     this.events = ctx.events;

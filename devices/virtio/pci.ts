@@ -1,6 +1,6 @@
 import type { IoHandler } from "../bus.ts";
 import { F } from "../../spec/virtio/features.ts";
-import { PciCapId, PciCfg } from "../../spec/pci.ts";
+import { PciCapId, PciCfg, PciCommand } from "../../spec/pci.ts";
 import {
   CapCfgType,
   NO_VECTOR,
@@ -12,7 +12,7 @@ import { PciFunction } from "../pci/function.ts";
 import { readAligned, writeAligned } from "./aligned.ts";
 import { MAX_QUEUES, type VirtioDevice, type VirtioFrontEnd } from "./device.ts";
 import { CommonConfig } from "./pci_common.ts";
-import { LegacyWindow } from "./pci_legacy.ts";
+import { type LegacyHost, LegacyWindow } from "./pci_legacy.ts";
 
 /** Subsystem id of modern devices (QEMU's PCI_SUBDEVICE_ID_QEMU). */
 const SUBSYSTEM_QEMU = 0x1100;
@@ -75,13 +75,7 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     if (options.legacy) {
       const header = options.vectors > 0 ? 24 : 20;
       const size = 2 ** Math.ceil(Math.log2(header + device.config.length));
-      this.legacyWindow = new LegacyWindow(
-        `${device.name} legacy`,
-        device,
-        () => this.msix?.enabled ?? false,
-        () => this.readIsr(),
-        () => this.resetDevice(),
-      );
+      this.legacyWindow = new LegacyWindow(`${device.name} legacy`, device, this.common, this.legacyHost());
       this.addBar(BAR.Legacy, "io", size, false, this.legacyWindow);
     }
   }
@@ -154,7 +148,10 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
   };
   private readonly writeRegister = (offset: number, width: number, value: number): void => {
     const at = offset & (REGION_SIZE - 1);
-    if (offset >= REGION.Notify) return this.notify(offset - REGION.Notify, value);
+    if (offset >= REGION.Notify) {
+      // The address says which queue; the value is for those who negotiated NOTIFICATION_DATA, and for the trace.
+      return this.notify(Math.floor((offset - REGION.Notify) / this.notifyMultiplier), value);
+    }
     if (offset - at === REGION.Common) this.common.write(at, value);
     else if (offset - at === REGION.Device) this.device.configWrite(at, width, value);
   };
@@ -170,9 +167,7 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
   private windows(): (number | undefined)[] {
     return this.bars.map((bar) => bar.address);
   }
-  /** The address says which queue; the value is for those who negotiated NOTIFICATION_DATA, and for the trace. */
-  private notify(offset: number, data: number): void {
-    const queue = Math.floor(offset / this.notifyMultiplier);
+  private notify(queue: number, data: number): void {
     if (queue >= MAX_QUEUES) return;
     const { trace } = this.device.ctx;
     if (trace.on) trace.emit({ ev: "notify", dev: this.name, queue, data });
@@ -188,6 +183,21 @@ export class VirtioPci extends PciFunction implements IoHandler, VirtioFrontEnd 
     this.device.reset();
     this.common.reset();
     this.msix?.unuseAll();
+  }
+  private legacyHost(): LegacyHost {
+    return {
+      msixEnabled: () => this.msix?.enabled ?? false,
+      readIsr: () => this.readIsr(),
+      notify: (queue, data) => this.notify(queue, data),
+      resetDevice: () => this.resetDevice(),
+      becomeMaster: () => this.becomeMaster(),
+    };
+  }
+  /** As QEMU does it: behind the back of a device that was stopped by losing the bus, which stays stopped. */
+  private becomeMaster(): void {
+    if (this.busMaster) return;
+    super.configWrite(PciCfg.COMMAND, 1, this.command | PciCommand.BUS_MASTER);
+    this.device.findRings();
   }
   private sendMsi(address: number, data: number): void {
     // The message is a memory write of this function: without bus mastering it goes nowhere.

@@ -1,8 +1,10 @@
 import type { IoHandler } from "../bus.ts";
 import { featureWord } from "../../spec/virtio/features.ts";
-import { NO_VECTOR } from "../../spec/virtio/pci.ts";
-import { readAligned } from "./aligned.ts";
-import { MAX_QUEUES, type VirtioDevice } from "./device.ts";
+import { DeviceStatus } from "../../spec/virtio/status.ts";
+import { readAligned, writeAligned } from "./aligned.ts";
+import type { VirtioDevice } from "./device.ts";
+import { placeLegacyQueue } from "./legacy_ring.ts";
+import type { CommonConfig } from "./pci_common.ts";
 
 /** Registers of the legacy interface (virtio 1.4, 4.1.4.10). The vectors are there while MSI-X is enabled. */
 const Legacy = {
@@ -20,28 +22,53 @@ const Legacy = {
 const NAMES = new Map<number, string>(
   Object.entries(Legacy).map(([k, v]) => [v, `legacy_${k.toLowerCase()}`]),
 );
+/** Unit of a queue's address. */
+const PAGE = 4096;
+/** A driver that accepts this bit accepts whatever it is offered: it does not look at features at all. */
+const BAD_FEATURE = 1 << 30;
+/** What drivers write that do not know of bus mastering (Linux before 2.6.34 never turns it on). */
+const DRIVER_STARTS = DeviceStatus.ACKNOWLEDGE | DeviceStatus.DRIVER;
+
+/** What the port window needs of its PCI function. */
+export interface LegacyHost {
+  msixEnabled(): boolean;
+  /** Reads the interrupt status, which clears it. */
+  readIsr(): number;
+  /** The driver kicks a queue; `data` is what it wrote. */
+  notify(queue: number, data: number): void;
+  resetDevice(): void;
+  /** Turns bus mastering on for a driver that does not. */
+  becomeMaster(): void;
+}
 
 /**
- * The port window of a transitional device. Reads answer as QEMU's do; a device cannot be driven through it: writes
- * other than a queue selection and a reset are dropped, and the first of them is reported.
+ * The port window of a transitional device, for drivers of before virtio 1.0, as QEMU 7.2 answers: a register answers
+ * at its own offset at any width, other offsets read as ones and take nothing.
  */
 export class LegacyWindow implements IoHandler {
-  /** Whether a driver has tried to use the device this way. */
-  reported = false;
-
   constructor(
     readonly name: string,
     private readonly device: VirtioDevice,
-    private readonly msixEnabled: () => boolean,
-    private readonly readIsr: () => number,
-    private readonly resetDevice: () => void,
+    private readonly common: CommonConfig,
+    private readonly host: LegacyHost,
   ) {}
 
   read(offset: number, width: number): number {
     return readAligned(offset, width, this.readRegister);
   }
+  write(offset: number, width: number, value: number): void {
+    writeAligned(offset, width, value, this.writeRegister);
+  }
+  regName(offset: number): string | undefined {
+    return NAMES.get(offset);
+  }
+
+  /** Where the device's own configuration begins. */
+  private get configAt(): number {
+    return this.host.msixEnabled() ? 24 : 20;
+  }
   private readonly readRegister = (offset: number, width: number): number => {
-    const config = this.msixEnabled() ? 24 : 20;
+    const config = this.configAt;
     if (offset >= config) return this.device.configRead(offset - config, width);
     const d = this.device;
     const queue = d.queues[d.queueSelect];
@@ -51,7 +78,7 @@ export class LegacyWindow implements IoHandler {
       case Legacy.DRIVER_FEATURES:
         return featureWord(d.guestFeatures, 0);
       case Legacy.QUEUE_ADDRESS:
-        return Math.floor((queue?.desc ?? 0) / 4096) >>> 0;
+        return Math.floor((queue?.desc ?? 0) / PAGE) >>> 0;
       case Legacy.QUEUE_SIZE:
         return queue?.size ?? 0;
       case Legacy.QUEUE_SELECT:
@@ -59,36 +86,37 @@ export class LegacyWindow implements IoHandler {
       case Legacy.STATUS:
         return d.status;
       case Legacy.ISR:
-        return this.readIsr();
+        return this.host.readIsr();
       case Legacy.CONFIG_VECTOR:
         return d.configVector;
       case Legacy.QUEUE_VECTOR:
-        return queue?.vector ?? NO_VECTOR;
+        return this.common.queues.vectored.vector;
       default:
         return 0xffff_ffff;
     }
   };
-  write(offset: number, _width: number, value: number): void {
-    if (offset === Legacy.QUEUE_SELECT) {
-      if (value < MAX_QUEUES) this.device.queueSelect = value;
-    } else if (offset === Legacy.STATUS && (value & 0xff) === 0) {
-      this.resetDevice();
-    } else this.report(offset, value);
-  }
-  regName(offset: number): string | undefined {
-    return NAMES.get(offset);
-  }
-
-  private report(offset: number, value: number): void {
-    if (this.reported) return;
-    this.reported = true;
-    const register = this.regName(offset) ?? `offset ${offset}`;
-    this.device.ctx.trace.emit({
-      ev: "qemu",
-      name: "unsupported",
-      text:
-        `${this.device.name}: write of ${value} to ${register}: driving a device through the legacy interface ` +
-        `is not supported; use the modern one (disable-legacy=on hides this window)`,
-    });
-  }
+  private readonly writeRegister = (offset: number, width: number, value: number): void => {
+    const config = this.configAt;
+    if (offset >= config) return this.device.configWrite(offset - config, width, value);
+    const d = this.device;
+    switch (offset) {
+      case Legacy.DRIVER_FEATURES:
+        return d.setFeatures((value & BAD_FEATURE) !== 0 ? d.badFeatures : BigInt(value));
+      case Legacy.QUEUE_ADDRESS:
+        return value === 0 ? this.host.resetDevice() : placeLegacyQueue(d, d.queueSelect, value * PAGE);
+      case Legacy.QUEUE_SELECT:
+        return this.common.queues.select(value);
+      case Legacy.QUEUE_NOTIFY:
+        return this.host.notify(value, value);
+      case Legacy.STATUS:
+        d.writeStatus(value & 0xff);
+        if (d.status === 0) this.host.resetDevice();
+        if (value === DRIVER_STARTS) this.host.becomeMaster();
+        return;
+      case Legacy.CONFIG_VECTOR:
+        return this.common.setConfigVector(value);
+      case Legacy.QUEUE_VECTOR:
+        return this.common.setQueueVector(value);
+    }
+  };
 }

@@ -32,6 +32,13 @@ export const MmioReg = {
   CONFIG: 0x100,
 } as const;
 
+/** What version 1, the legacy interface, has besides (virtio 1.4, 4.2.4). Its QueueNum is version 2's. */
+export const LegacyMmioReg = {
+  GUEST_PAGE_SIZE: 0x028,
+  QUEUE_ALIGN: 0x03c,
+  QUEUE_PFN: 0x040,
+} as const;
+
 /** "virt", little-endian. */
 export const MMIO_MAGIC = 0x7472_6976;
 /** The version that follows the specification; 1 is the legacy interface. */

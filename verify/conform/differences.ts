@@ -152,16 +152,6 @@ export const DIFFERENCES: readonly KeptDifference[] = [
     is: onlyAt(/^disabled\.lines/),
   },
   {
-    id: "legacy-driver",
-    checks: on(BOTH, ["legacy/drives"]),
-    simulated: "reads answer, a queue can be selected and the device reset; it cannot be made to work",
-    qemu: "the device works",
-    reason:
-      "a limit of ours: the legacy interface is for drivers of before virtio 1.0, and a device need not have it " +
-      "(virtio 1.4, 1.3.1). Ours shows it, so that a transitional device looks as QEMU's does",
-    is: onlyAt(/^(status|used|written)$/),
-  },
-  {
     id: "mmio-queue-reset",
     checks: ["rng-mmio/registers/queue-reset"],
     programs: "QUEUE_RESET of a virtio-mmio transport",

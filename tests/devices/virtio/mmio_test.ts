@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { VirtioMmio } from "../../../devices/virtio/mod.ts";
 import { bytesOf, reference, Rig } from "./_rig.ts";
@@ -92,17 +92,6 @@ Deno.test("accesses that are not 32 bits wide read 0 and write nothing", () => {
   assertEquals([r.mmio.read(0x70, 1), r.mmio.read(0, 2)], [0, 0]);
   r.mmio.write(0x70, 1, 0);
   assertEquals(r.mmio.read(0x70, 4), 15);
-});
-
-Deno.test("version 1 says once that it cannot be driven, and how to get version 2", () => {
-  const r = new Rig(["virtio-rng-device"], true);
-  for (const [at, value] of [[0x28, 4096], [0x38, 8], [0x40, 1], [0x50, 0], [0x70, 7]]) {
-    r.mmio.write(at, 4, value);
-  }
-  r.run();
-  assertEquals(r.named("unsupported").length, 1);
-  assertStringIncludes(r.named("unsupported")[0], "force-legacy=false");
-  assertEquals(r.mmio.read(0x60, 4), 0);
 });
 
 Deno.test("random register programs never throw, on either version", () => {

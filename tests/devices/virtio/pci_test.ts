@@ -182,7 +182,7 @@ Deno.test("INTx: ISR read lowers it, INTX_DISABLE holds it back, STATUS shows it
   assertEquals([r.line.join(), r.cfg(6, 2) & 8], ["raise,lower,raise,lower", 0]);
 });
 
-Deno.test("the legacy window answers, and says once that it cannot be driven", () => {
+Deno.test("the legacy window answers; its configuration moves behind the vectors while MSI-X is enabled", () => {
   const r = new Rig(["virtio-serial-pci"]).enable();
   const io = (at: number, width: number) => r.ports.read(LEGACY_BAR + at, width);
   assertEquals(io(0, 4), 0x7900_0006);
@@ -190,9 +190,6 @@ Deno.test("the legacy window answers, and says once that it cannot be driven", (
   assertEquals(io(20 + 4, 4), 31, "without MSI-X the configuration starts at 20");
   r.ports.write(LEGACY_BAR + 14, 2, 2);
   assertEquals(io(12, 2), 32);
-  r.ports.write(LEGACY_BAR + 18, 1, 3);
-  r.ports.write(LEGACY_BAR + 8, 4, 1);
-  assertEquals([io(18, 1), r.named("unsupported").length], [0, 1]);
   r.setCfg(0x98 + 2, 2, 0x8001);
   assertEquals([io(20, 2), io(22, 2), io(24 + 4, 4)], [0xffff, 0xffff, 31]);
 });

@@ -5,5 +5,6 @@
 export { Area, FILL, Front, type QueueSetUp } from "./front.ts";
 export { type Capability, findVirtio, PciConfig, type Place } from "./pci_config.ts";
 export { PciFront } from "./pci.ts";
+export { LegacyPorts, PAGE, Port } from "./legacy.ts";
 export { MMIO_BASE, MMIO_STRIDE, MmioFront } from "./mmio.ts";
 export { buffer, type Desc, I, N, Ring, tableAt, type UsedEntry, W } from "./ring.ts";

@@ -57,8 +57,8 @@ export const COMMON_MISTAKES: readonly Mistake[] = [
     id: "config-msix-vector",
     rule: "config_msix_vector, 4.1.5.1.2: a vector that is not there reads back NO_VECTOR",
     file: COMMON,
-    find: "d.configVector = this.exchange(d.configVector, value);",
-    replace: "this.exchange(d.configVector, value);\n        d.configVector = value;",
+    find: "this.device.configVector = this.exchange(this.device.configVector, value);",
+    replace: "this.exchange(this.device.configVector, value);\n    this.device.configVector = value;",
     on: "pci",
   },
   {

@@ -2,7 +2,7 @@ import type { Mistake } from "./mistake.ts";
 
 const LEGACY = "devices/virtio/pci_legacy.ts";
 
-/** Mistakes in the port window of a transitional device (virtio 1.4, 4.1.4.10), as far as it is modelled. */
+/** Mistakes in the port window of a transitional device (virtio 1.4, 4.1.4.10). */
 export const LEGACY_MISTAKES: readonly Mistake[] = [
   {
     id: "legacy-device-features",
@@ -24,7 +24,7 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     id: "legacy-queue-address",
     rule: "legacy queue address, 4.1.4.10: the page number",
     file: LEGACY,
-    find: "return Math.floor((queue?.desc ?? 0) / 4096) >>> 0;",
+    find: "return Math.floor((queue?.desc ?? 0) / PAGE) >>> 0;",
     replace: "return (queue?.desc ?? 0) >>> 0;",
     on: "transitional",
   },
@@ -40,8 +40,8 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     id: "legacy-queue-select",
     rule: "legacy queue select, 4.1.4.10: the register of both interfaces is one",
     file: LEGACY,
-    find: "if (value < MAX_QUEUES) this.device.queueSelect = value;",
-    replace: "",
+    find: "return this.common.queues.select(value);",
+    replace: "return;",
     on: "transitional",
   },
   {
@@ -56,7 +56,7 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     id: "legacy-reset",
     rule: "legacy device status, 2.4: writing 0 resets the device",
     file: LEGACY,
-    find: "this.resetDevice();",
+    find: "if (d.status === 0) this.host.resetDevice();",
     replace: "",
     on: "transitional",
   },
@@ -64,7 +64,7 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     id: "legacy-isr",
     rule: "legacy ISR, 4.1.4.5: reading clears it",
     file: LEGACY,
-    find: "return this.readIsr();",
+    find: "return this.host.readIsr();",
     replace: "return d.isr;",
     on: "transitional",
   },
@@ -72,16 +72,16 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     id: "legacy-config-offset",
     rule: "legacy device configuration, 4.1.4.10: behind the vectors while MSI-X is enabled",
     file: LEGACY,
-    find: "const config = this.msixEnabled() ? 24 : 20;",
-    replace: "const config = 20;",
+    find: "return this.host.msixEnabled() ? 24 : 20;",
+    replace: "return 20;",
     on: "transitional",
   },
   {
     id: "legacy-queue-vector",
     rule: "legacy queue vector, 4.1.4.10",
     file: LEGACY,
-    find: "return queue?.vector ?? NO_VECTOR;",
-    replace: "return NO_VECTOR;",
+    find: "return this.common.queues.vectored.vector;",
+    replace: "return queue?.vector ?? 0xffff;",
     on: "transitional",
   },
 ];

@@ -64,8 +64,8 @@ export const MMIO_MISTAKES: readonly Mistake[] = [
     id: "mmio-notify-any",
     rule: "QueueNotify, 4.2.2: the value is the queue",
     file: MMIO,
-    find: "return d.notifyQueue(queue);",
-    replace: "return d.notifyQueue(d.queueSelect);",
+    find: "d.notifyQueue(queue);",
+    replace: "d.notifyQueue(d.queueSelect);",
     on: "mmio serial",
   },
   {

@@ -34,8 +34,8 @@ export const PCI_MISTAKES: readonly Mistake[] = [
     id: "notify-multiplier",
     rule: "notify_off_multiplier, 4.1.4.4: queue n is notified at 4 n",
     file: PCI,
-    find: "const queue = Math.floor(offset / this.notifyMultiplier);",
-    replace: "const queue = offset >> 1;",
+    find: "return this.notify(Math.floor((offset - REGION.Notify) / this.notifyMultiplier), value);",
+    replace: "return this.notify((offset - REGION.Notify) >> 1, value);",
     on: "pci serial",
   },
   {

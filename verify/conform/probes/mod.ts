@@ -5,6 +5,8 @@ import { controlChecks } from "./console_control.ts";
 import { consoleIoChecks } from "./console_io.ts";
 import { interruptChecks } from "./interrupts.ts";
 import { legacyChecks } from "./legacy.ts";
+import { legacyDriverChecks } from "./legacy_driver.ts";
+import { legacyMmioChecks } from "./legacy_mmio.ts";
 import { mmioChecks } from "./mmio.ts";
 import { msixChecks } from "./msix.ts";
 import { msixRegisterChecks } from "./msix_registers.ts";
@@ -43,4 +45,6 @@ export const probeChecks: readonly Check[] = byMachine([
   ...consoleIoChecks,
   ...serialPortChecks,
   ...legacyChecks,
+  ...legacyDriverChecks,
+  ...legacyMmioChecks,
 ]);
