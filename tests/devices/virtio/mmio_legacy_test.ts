@@ -51,6 +51,12 @@ onceTest(
   },
 );
 
+onceTest("QueueAlign 0 changes nothing", () => {
+  const r = started(64);
+  r.mmio.write(ALIGN, 4, 0);
+  assertEquals(ask(r, QUEUE + 192), [1, 64]);
+});
+
 onceTest("QueueNum and QueueAlign that follow QueuePFN move the rings", () => {
   const r = started(64);
   r.mmio.write(ALIGN, 4, 1024);
