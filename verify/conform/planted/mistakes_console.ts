@@ -165,4 +165,12 @@ export const CONSOLE_MISTAKES: readonly Mistake[] = [
     replace: "const character = this.options.emergencyWrite ? this.view.getUint32(C.EMERG_WR, true) : 0;",
     on: "serial",
   },
+  {
+    id: "console-room-int",
+    rule: "console receive, QEMU: room of 2 GiB and more is none",
+    file: CONSOLE,
+    find: "this.availBytes(receiveQueue, RECEIVE_LIMIT, 0).in | 0",
+    replace: "this.availBytes(receiveQueue, RECEIVE_LIMIT, 0).in",
+    on: "serial",
+  },
 ];

@@ -5,6 +5,7 @@ const RECEIVE = "devices/virtio/net_receive.ts";
 const FILTER = "devices/virtio/net_filter.ts";
 const CONTROL = "devices/virtio/net_control.ts";
 const TRANSMIT = "devices/virtio/net_transmit.ts";
+const HUB = "devices/net/hub.ts";
 const CONFIG = "devices/virtio/net_config.ts";
 
 /** Mistakes in the network device (virtio 1.4, 5.1). */
@@ -231,6 +232,22 @@ export const NET_MISTAKES: readonly Mistake[] = [
     file: CONFIG,
     find: "view.setUint16(NetConfig.MAX_VIRTQUEUE_PAIRS, fields.maxPairs, true);",
     replace: "",
+    on: "net",
+  },
+  {
+    id: "net-queue-order",
+    rule: "net receive, QEMU: a frame that comes goes ahead of those that wait",
+    file: HUB,
+    find: "if (this.delivering || !this.frontend!.canReceive()",
+    replace: "if (waiting.length > 0 || !this.frontend!.canReceive()",
+    on: "net",
+  },
+  {
+    id: "net-lost-frame",
+    rule: "net receive, QEMU: a frame that the card asks for and cannot receive is lost",
+    file: NET,
+    find: "if (index < 0 || !this.driverOk) return true;",
+    replace: "if (index < 0 || !this.driverOk) return false;",
     on: "net",
   },
 ];

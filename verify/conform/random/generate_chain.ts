@@ -125,6 +125,10 @@ function mistake(d: Driver, queue: QueuePlan, step: Extract<Step, { op: "chain" 
     [2, () => list[list.length - 1].f = (list[list.length - 1].f ?? 0) ^ NEXT],
     [1, () => one.f = (one.f ?? 0) ^ dice.pick([8, 0x100, 0x4000])],
   ];
+  // How much a console's buffers take is an int in QEMU.
+  if (d.target.device === "serial" && d.receives(queue.q)) {
+    choices.push([2, () => one.n = dice.pick([0x7fff_ffff, 0x8000_0000, 0xffff_ffff])]);
+  }
   // Not the other way round: what stands in a buffer is no table, and lengths of gigabytes take their time.
   if (last.t !== undefined) choices.push([2, () => last.f = (last.f ?? 0) ^ INDIRECT]);
   if (!d.packed || dice.chance(RARE)) {

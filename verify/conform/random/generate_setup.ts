@@ -1,7 +1,10 @@
 import { strayAccess } from "./generate_registers.ts";
 import type { Driver } from "./driver.ts";
-import { netFeatures } from "./generate_net.ts";
+import { frameIn, netFeatures } from "./generate_net.ts";
 import { Ram, ringPlace } from "./program.ts";
+
+/** How often a network driver starts before it has queues, and how often a frame is there before them. */
+const EARLY = 0.1, FRAME_FIRST = 0.6;
 
 /** How often something small is done wrong, or something in between, at each point of the bring-up. */
 const SLIP = 0.03;
@@ -26,8 +29,13 @@ export function bringUp(d: Driver): void {
   if (!slip()) d.setStatus(slip() ? dice.pick([9, 10, 8, 3, 0x8b, 0x4b, 27]) : 11);
   perhapsStray();
   if (!d.mmio && dice.chance(0.5)) setUpMsix(d);
-  const early = slip();
+  const net = d.target.device === "net";
+  const early = slip(net ? EARLY : SLIP);
   if (early) d.setStatus(15);
+  if (early && net && dice.chance(FRAME_FIRST)) {
+    frameIn(d);
+    if (dice.chance(0.3)) d.setStatus(15);
+  }
   for (const q of usefulQueues(d)) {
     setUpQueue(d, q);
     perhapsStray();
