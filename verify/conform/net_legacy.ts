@@ -87,7 +87,7 @@ const questions: readonly [name: string, title: string, (card: Nic, peer: Nic) =
   [
     "mac",
     "the card's address, written to its configuration",
-    (card, peer) =>
+    (card) =>
       [0n, MAC, CTRL_VQ | CTRL_MAC_ADDR].map((features) => {
         const nic = new LegacyNic(card, features);
         for (const [i, byte] of Uint8Array.fromHex(OTHER).entries()) nic.ports.out(CONFIG + i, 1, byte);
