@@ -68,6 +68,7 @@ const questions: readonly [name: string, title: string, (card: Nic, peer: Nic) =
     (card, peer) =>
       [0n, MRG_RXBUF].map((features) => {
         const nic = new LegacyNic(card, features);
+        const at = nic.receive(200);
         peer.send(frameTo(OURS));
         return { memory: card.show(at, 200), ...nic.seen() as Record<string, Value> };
       }),
