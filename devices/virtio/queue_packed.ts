@@ -315,8 +315,9 @@ export class PackedDeviceQueue extends DeviceQueue {
         if (++count > (indirect ? max : max - total)) this.looped(undefined);
         flags = view.getUint16(at + DESC_FLAGS, true);
         const length = view.getUint32(at + DESC_LEN, true);
-        if ((flags & F_WRITE) !== 0) inBytes += length;
-        else outBytes += length;
+        // The sums are 32 bits wide, as QEMU's.
+        if ((flags & F_WRITE) !== 0) inBytes = (inBytes + length) >>> 0;
+        else outBytes = (outBytes + length) >>> 0;
         if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
         if (!indirect && (flags & F_NEXT) === 0) break;
         at += DESC_BYTES;

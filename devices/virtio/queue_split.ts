@@ -275,8 +275,9 @@ export class SplitDeviceQueue extends DeviceQueue {
         if (++count > max) this.looped(undefined);
         const flags = view.getUint16(at + DESC_FLAGS, true);
         const length = view.getUint32(at + DESC_LEN, true);
-        if ((flags & F_WRITE) !== 0) inBytes += length;
-        else outBytes += length;
+        // The sums are 32 bits wide, as QEMU's.
+        if ((flags & F_WRITE) !== 0) inBytes = (inBytes + length) >>> 0;
+        else outBytes = (outBytes + length) >>> 0;
         if (inBytes >= maxIn && outBytes >= maxOut) return { in: inBytes, out: outBytes };
         if ((flags & F_NEXT) === 0) break;
         const i = view.getUint16(at + DESC_NEXT, true);

@@ -181,4 +181,12 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
     replace: "NOTIFY_ENABLE",
     on: "packed net",
   },
+  {
+    id: "packed-sum-32-bits",
+    rule: "available bytes, QEMU: the sum of lengths is 32 bits wide",
+    file: PACKED,
+    find: "inBytes = (inBytes + length) >>> 0;",
+    replace: "inBytes += length;",
+    on: "serial packed",
+  },
 ];

@@ -191,4 +191,12 @@ export const SPLIT_MISTAKES: readonly Mistake[] = [
     replace: "if (on) this.writeAvailEvent((idx + 1) & 0xffff);",
     on: "split net",
   },
+  {
+    id: "split-sum-32-bits",
+    rule: "available bytes, QEMU: the sum of lengths is 32 bits wide",
+    file: SPLIT,
+    find: "inBytes = (inBytes + length) >>> 0;",
+    replace: "inBytes += length;",
+    on: "serial split",
+  },
 ];

@@ -123,6 +123,13 @@ const questions = [
     await c.type("typed");
     return await drained(c, c.outcome());
   }),
+  open("receive-4-gib", "input into buffers that claim 4 GiB, and one behind them", async (c) => {
+    const lengths = [1, 0xffff_ffff, 1];
+    c.rings[Q.RX].chain(lengths.map((len, i) => ({ addr: c.at(Q.RX, i), len, flags: W })));
+    c.front.kick(Q.RX);
+    await c.type("t");
+    return await drained(c, c.outcome());
+  }),
   open("receive-small", "input into buffers of 3 bytes", async (c) => {
     c.receive(Q.RX, [3, 3, 3, 3, 3]);
     await c.type("0123456789");

@@ -34,9 +34,11 @@ export function publish(d: Driver, queue: QueuePlan): void {
     op: "publish",
     q: queue.q,
     ...jump === undefined ? {} : { jump },
-    ...kick ? { kick } : {},
+    // A step notifies the modern way.
+    ...kick && !d.legacy ? { kick } : {},
   };
   d.add(step);
+  if (d.legacy && kick) d.notify(queue.q);
   if (!kick && dice.chance(0.6)) d.notify(queue.q);
   if (!d.receives(queue.q) || d.target.device === "rng") queue.waiting = 0;
 }
@@ -128,6 +130,9 @@ function mistake(d: Driver, queue: QueuePlan, step: Extract<Step, { op: "chain" 
   // How much a console's buffers take is an int in QEMU.
   if (d.target.device === "serial" && d.receives(queue.q)) {
     choices.push([2, () => one.n = dice.pick([0x7fff_ffff, 0x8000_0000, 0xffff_ffff])]);
+    choices.push([1, () => {
+      list.unshift(buffer(d, 1, WRITE), { ...buffer(d, 1, WRITE), n: 0xffff_ffff });
+    }]);
   }
   // Not the other way round: what stands in a buffer is no table, and lengths of gigabytes take their time.
   if (last.t !== undefined) choices.push([2, () => last.f = (last.f ?? 0) ^ INDIRECT]);

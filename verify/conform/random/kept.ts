@@ -69,9 +69,13 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     id: "console-control-length",
     is: (found) =>
       targetOf(found.program.target).device === "serial" && onlyMemory(found) &&
-      replayed(before(found)).some(offersShortControlBuffer) &&
+      replayed(before(found)).some((r) =>
+        isControlReceive(r.ring, before(found)) && offersShortControlBuffer(r)
+      ) &&
       differingBytes(found).every((at) =>
-        before(found).some((s) => s.op === "ring" && s.q === ConsoleQueue.CTRL_RECEIVE && isUsedLength(at, s))
+        before(found).some((s) =>
+          s.op === "ring" && isControlReceive(s, before(found)) && isUsedLength(at, s)
+        )
       ),
   },
   {
@@ -145,6 +149,19 @@ function joined(steps: readonly Step[]): Desc[][] {
 /** Bytes that a device may write of a chain. */
 function roomOf(list: readonly Desc[]): number {
   return list.reduce((n, each) => n + (((each.f ?? 0) & DescF.WRITE) === 0 ? 0 : each.n), 0);
+}
+/** Whether a ring is the control receive queue's: by its number, or because that queue was told to lie there. */
+function isControlReceive({ q, desc }: Replayed["ring"], steps: readonly Step[]): boolean {
+  if (q === ConsoleQueue.CTRL_RECEIVE) return true;
+  let selected: number = 0;
+  return throughWindow(steps).some((s) => {
+    if (s.op !== "reg" || s.value === undefined) return false;
+    const is = (common: number, mmio: number) =>
+      s.off === (s.at === "mmio" ? mmio : s.at === "common" ? common : -1);
+    if (is(CommonCfg.QUEUE_SELECT, MmioReg.QUEUE_SEL)) selected = s.value;
+    return is(CommonCfg.QUEUE_DESC, MmioReg.QUEUE_DESC_LOW) && selected === ConsoleQueue.CTRL_RECEIVE &&
+      s.value === desc;
+  });
 }
 /** What the program writes to registers of a queue's size. */
 function sizesOf(steps: readonly Step[]): number[] {

@@ -1,12 +1,4 @@
-import {
-  Avail,
-  ConsoleQueue,
-  DESC_SIZE,
-  DescF,
-  PackedDesc,
-  PackedDescF,
-  SplitDesc,
-} from "../../../spec/mod.ts";
+import { Avail, DESC_SIZE, DescF, PackedDesc, PackedDescF, SplitDesc } from "../../../spec/mod.ts";
 import { Ram, type Step } from "./program.ts";
 import { DriverRing } from "./ring.ts";
 import { PORT_NAME } from "./targets.ts";
@@ -113,9 +105,8 @@ export function hasTableOutside(r: Replayed): boolean {
 const LONGEST_CONTROL = 8 + PORT_NAME.length + 1;
 const OWNED = PackedDescF.AVAIL | PackedDescF.USED;
 
-/** Whether a chain of the control receive queue is too short for a message. */
+/** Whether a chain of a ring is too short for a control message. */
 export function offersShortControlBuffer(r: Replayed): boolean {
-  if (r.ring.q !== ConsoleQueue.CTRL_RECEIVE) return false;
   return chains(r).some((list) =>
     list.length > 0 && !(r.ring.packed && (list[0].flags & OWNED) === 0) &&
     writable(r, list) < LONGEST_CONTROL
