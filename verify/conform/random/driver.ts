@@ -25,6 +25,10 @@ export class Driver {
   /** MRG_RXBUF. */
   merged = false;
   msix = false;
+  /** Registers are written through the ports of a transitional device. */
+  legacy = false;
+  /** Bytes before a network card's frame. */
+  header = 12;
   running = false;
   /** Where the next buffer and the next table go. */
   private buffer = 0;
@@ -51,16 +55,31 @@ export class Driver {
     });
   }
 
+  /** The size that a queue of the device has after a reset. */
+  fullSize(q: number): number {
+    return { rng: 8, serial: q === 2 || q === 3 ? 32 : 128, net: q === 2 ? 64 : 256 }[this.target.device];
+  }
+  /** Where the configuration begins behind the ports. */
+  get legacyConfig(): number {
+    return this.msix ? 24 : 20;
+  }
+  /** A status with DRIVER_OK. */
+  get ok(): number {
+    return this.legacy ? 7 : 15;
+  }
+
   // Registers that both transports have.
 
   setStatus(value: number): void {
-    if (this.mmio) this.write("mmio", 0x70, 4, value);
+    if (this.legacy) this.write("legacy", 18, 1, value);
+    else if (this.mmio) this.write("mmio", 0x70, 4, value);
     else this.write("common", 0x14, 1, value);
     if ((value & 0xff) === 0) this.forget();
     this.running = (value & 4) !== 0;
   }
   select(q: number): void {
-    if (this.mmio) this.write("mmio", 0x30, 4, q);
+    if (this.legacy) this.write("legacy", 14, 2, q);
+    else if (this.mmio) this.write("mmio", 0x30, 4, q);
     else this.write("common", 0x16, 2, q);
   }
   setSize(size: number): void {
@@ -89,11 +108,13 @@ export class Driver {
     }
   }
   notify(q: number): void {
-    if (this.mmio) this.write("mmio", 0x50, 4, q);
+    if (this.legacy) this.write("legacy", 16, 2, q);
+    else if (this.mmio) this.write("mmio", 0x50, 4, q);
     else this.write("notify", 4 * q, 2, q);
   }
   readIsr(): void {
-    if (this.mmio) this.read("mmio", 0x60, 4);
+    if (this.legacy) this.read("legacy", 19, 1);
+    else if (this.mmio) this.read("mmio", 0x60, 4);
     else this.read("isr", 0, 1);
   }
 

@@ -41,7 +41,7 @@ export class Rig {
 
   constructor(readonly world: World, readonly target: Target) {
     this.registers = new Registers(world, target);
-    this.window = new Window(world.memory);
+    this.window = new Window(world.memory, target.transport === "transitional");
     this.registers.powerOn();
     this.peer = target.device === "net" ? new NetPeer(world, target) : undefined;
     this.peer?.start();
@@ -194,8 +194,14 @@ export class Rig {
         hex(`msix+${off.toString(16)}`, r.read("msix", off, 4));
       }
     }
+    if (this.target.transport === "transitional") {
+      for (const [off, width] of [[4, 4], [18, 1], [20, 4], [24, 4]] as const) {
+        hex(`legacy+${off}`, r.read("legacy", off, width));
+      }
+    }
     for (const q of queues) {
       r.write("common", 0x16, 2, q);
+      if (this.target.transport === "transitional") hex(`q${q}+legacy`, r.read("legacy", 8, 4));
       for (const off of [0x18, 0x1a, 0x1c, 0x1e]) hex(`q${q}+${off.toString(16)}`, r.read("common", off, 2));
       for (const off of [0x20, 0x24, 0x28, 0x2c, 0x30, 0x34, 0x38]) {
         hex(`q${q}+${off.toString(16)}`, r.read("common", off, 4));

@@ -56,6 +56,7 @@ function suppress(d: Driver): void {
 }
 function readStatus(d: Driver): void {
   if (d.mmio) d.read("mmio", d.dice.pick([0x70, 0xfc]), 4);
+  else if (d.legacy) d.read("legacy", 18, 1);
   else d.read("common", d.dice.pick([0x14, 0x15]), 1);
 }
 function acknowledge(d: Driver): void {
@@ -76,6 +77,8 @@ function ringReset(d: Driver): void {
     if (dice.chance(0.7)) setUpQueue(d, q);
     return;
   }
+  // There is no such thing in the legacy interface; the modern one has it all the same.
+  if (d.legacy && dice.chance(0.8)) return setUpQueue(d, q);
   d.select(dice.chance(0.03) ? 1023 : q);
   const reset = !dice.chance(0.1);
   d.write("common", 0x3a, 2, reset ? 1 : dice.pick([0, 2, 0x101]));
@@ -92,8 +95,9 @@ function deviceReset(d: Driver): void {
 function changeStatus(d: Driver): void {
   const { dice } = d;
   d.setStatus(dice.pick([11, 3, 0x8f, 15, 15, 7, 0x4f, 1, 31]));
+  if (d.target.transport === "transitional" && dice.chance(0.1)) d.legacy = !d.legacy;
   if (dice.chance(0.3)) negotiate(d);
-  if (dice.chance(0.7)) d.setStatus(15);
+  if (dice.chance(0.7)) d.setStatus(d.ok);
 }
 function setUpAgain(d: Driver): void {
   setUpQueue(d, d.dice.int(0, d.target.queues - 1));
@@ -107,7 +111,9 @@ function busMaster(d: Driver): void {
   for (let n = calm ? 0 : dice.int(0, 2); n > 0; n--) bodyAction(d);
   if (calm) readStatus(d);
   if (calm || dice.chance(0.8)) d.write("cfg", 4, 2, 7);
-  if (dice.chance(0.6)) d.setStatus(15);
+  // Status 3 alone gives a legacy driver the bus.
+  if (d.legacy && dice.chance(0.5)) d.setStatus(3);
+  if (dice.chance(0.6)) d.setStatus(d.ok);
 }
 function intxDisable(d: Driver): void {
   const { dice } = d;

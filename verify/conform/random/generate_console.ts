@@ -78,5 +78,6 @@ export function emergencyWrite(d: Driver): void {
   if (d.dice.chance(0.3)) return strayConfig(d);
   const value = d.dice.pick([0x58, 0x59, 0x5a5a, 0]);
   if (d.mmio) d.write("mmio", 0x108, 4, value);
+  else if (d.legacy) d.write("legacy", d.legacyConfig + 8, 4, value);
   else d.write("device", 8, 4, value);
 }

@@ -6,8 +6,6 @@ import type { Desc } from "./program.ts";
 /** The queues of a card with one pair. */
 export const RX = 0, TX = 1, CTRL = 2;
 const WRITE = 2;
-/** Bytes before a frame, and where the frame has its type. */
-const HEADER = 12;
 const ADDRESSES = ["525400123456", "ffffffffffff", "01005e000001", "02000000000a", "020000000001"];
 const OFFERED = {
   CTRL_GUEST_OFFLOADS: 1 << 2,
@@ -81,13 +79,13 @@ export function netSent(d: Driver, room: number): Desc[] {
   const buffer = (n: number) => list.push({ a: d.bufferAt(n), n });
   const frame = dice.int(1, 200);
   const shape = dice.weighted([[6, "one"], [room < 2 ? 0 : 6, "two"], [room < 5 ? 0 : 3, "many"]]);
-  if (shape === "one") buffer(HEADER + frame);
+  if (shape === "one") buffer(d.header + frame);
   else if (shape === "two") {
-    buffer(HEADER);
+    buffer(d.header);
     buffer(frame);
   } else {
-    const cut = dice.int(1, HEADER - 1);
-    for (const n of [cut, HEADER - cut, frame, dice.int(1, 50)]) buffer(n);
+    const cut = dice.int(1, d.header - 1);
+    for (const n of [cut, d.header - cut, frame, dice.int(1, 50)]) buffer(n);
   }
   if (dice.chance(0.05)) list.push({ a: d.bufferAt(20), n: 20, f: WRITE });
   return list;

@@ -1,4 +1,5 @@
 import type { Driver } from "./driver.ts";
+import { strayLegacy } from "./generate_legacy.ts";
 import { Cap } from "./places.ts";
 import { Ram } from "./program.ts";
 
@@ -92,7 +93,11 @@ export function strayConfig(d: Driver): void {
     1,
     dice.pick([0x20, 0xf0, 0x80]),
   ]]);
-  const [at, base] = d.mmio ? ["mmio" as const, 0x100] : ["device" as const, 0];
+  const [at, base] = d.mmio
+    ? ["mmio" as const, 0x100]
+    : d.legacy
+    ? ["legacy" as const, d.legacyConfig]
+    : ["device" as const, 0];
   if (dice.chance(0.6)) d.read(at, base + off, width);
   else d.write(at, base + off, width, dice.pick([0x41, 0, 0x4241, dice.u32()]));
 }
@@ -192,24 +197,13 @@ export function strayNotify(d: Driver): void {
   const { dice } = d;
   const q = dice.pick([0, 0, 1, 2, 3, d.target.queues, 100, 1023]);
   if (d.mmio) d.write("mmio", 0x50, 4, dice.pick([q, q, q, 1024, 0xffff, 0x1_0000 + q]));
+  else if (d.legacy) d.write("legacy", 16, dice.pick([2, 2, 1, 4]), dice.pick([q, q, 1024, 0xffff]));
   else {d.write(
       "notify",
       4 * q + dice.pick([0, 0, 0, 1, 2]),
       dice.pick([1, 2, 4]),
       dice.pick([q, 0, dice.u32()]),
     );}
-}
-
-/** The ports of a transitional device: reads, the queue selection and a reset. Our model does nothing else there. */
-function strayLegacy(d: Driver): void {
-  const { dice } = d;
-  const off = dice.pick([0, 4, 8, 12, 14, 16, 18, 19, 20, 22, 24, 28, 32]);
-  if (dice.chance(0.1)) d.write("legacy", 14, 2, dice.pick([0, 1, 2, 1023, 1024]));
-  if (dice.chance(0.05)) {
-    d.write("legacy", 18, 1, 0);
-    d.forget();
-  }
-  d.read("legacy", off, dice.pick([1, 2, 4]));
 }
 
 function strayMmio(d: Driver): void {

@@ -1,13 +1,14 @@
 import { strayAccess } from "./generate_registers.ts";
 import type { Driver } from "./driver.ts";
 import { frameIn, netFeatures } from "./generate_net.ts";
+import { bringUpLegacy, negotiateLegacy, setUpLegacyQueue } from "./generate_legacy.ts";
 import { Ram, ringPlace } from "./program.ts";
 
 /** How often a network driver starts before it has queues, and how often a frame is there before them. */
 const EARLY = 0.1, FRAME_FIRST = 0.6;
 
 /** How often something small is done wrong, or something in between, at each point of the bring-up. */
-const SLIP = 0.03;
+export const SLIP = 0.03;
 
 /** Feature bits of the low word and of the high one. */
 const NOTIFY_ON_EMPTY = 1 << 24, ANY_LAYOUT = 1 << 27, INDIRECT = 1 << 28, EVENT_IDX = 1 << 29, BAD = 1 << 30;
@@ -17,6 +18,9 @@ const VERSION_1 = 1, ACCESS_PLATFORM = 2, PACKED = 4, RING_RESET = 1 << 8;
 /** Brings the device up as a driver does, with a slip here and there. */
 export function bringUp(d: Driver): void {
   const { dice } = d;
+  if (d.target.transport === "transitional" && dice.chance(0.5)) return bringUpLegacy(d);
+  d.legacy = false;
+  d.header = 12;
   const slip = (p = SLIP) => dice.chance(p);
   const perhapsStray = () => {
     if (slip()) strayAccess(d);
@@ -46,6 +50,7 @@ export function bringUp(d: Driver): void {
 /** Features: mostly sensible ones. */
 export function negotiate(d: Driver): void {
   const { dice } = d;
+  if (d.legacy) return negotiateLegacy(d);
   if (dice.chance(0.15)) {
     for (const word of [0, 1]) {
       if (d.mmio) {
@@ -63,12 +68,7 @@ export function negotiate(d: Driver): void {
   d.packed = d.target.packed && dice.chance(0.93);
   if (d.eventIdx) low |= EVENT_IDX;
   if (d.indirect) low |= INDIRECT;
-  if (d.target.device === "serial") {
-    d.multiport = dice.chance(0.6);
-    if (d.multiport) low |= MULTIPORT;
-    if (dice.chance(0.3)) low |= EMERG_WRITE;
-  }
-  if (d.target.device === "net") low |= netFeatures(d);
+  low |= deviceFeatures(d);
   if (dice.chance(0.96)) high |= VERSION_1;
   if (d.packed) high |= PACKED;
   if (dice.chance(0.5)) high |= RING_RESET;
@@ -84,8 +84,17 @@ export function negotiate(d: Driver): void {
   }
 }
 
+/** Features of the device's own kind: the low word. */
+export function deviceFeatures(d: Driver): number {
+  const { dice } = d;
+  if (d.target.device === "net") return netFeatures(d);
+  if (d.target.device !== "serial") return 0;
+  d.multiport = dice.chance(0.6);
+  return (d.multiport ? MULTIPORT : 0) | (dice.chance(0.3) ? EMERG_WRITE : 0);
+}
+
 /** Queues worth setting up, lowest first. */
-function usefulQueues(d: Driver): number[] {
+export function usefulQueues(d: Driver): number[] {
   const { dice, target } = d;
   if (target.device === "rng") return dice.chance(0.98) ? [0] : [];
   if (target.device === "net") return dice.chance(0.9) ? [0, 1, 2] : [dice.int(0, 2)];
@@ -112,6 +121,7 @@ export function anySize(d: Driver): number {
 /** Writes a queue's registers and sets up the driver's side of it. */
 export function setUpQueue(d: Driver, q: number): void {
   const { dice } = d;
+  if (d.legacy) return setUpLegacyQueue(d, q);
   const slip = (p: number) => dice.chance(p);
   if (!slip(0.01)) d.select(slip(0.02) ? dice.pick([q + 1, 1023, 1024, 0xffff]) : q);
   if (slip(0.1)) readQueue(d);
@@ -123,7 +133,7 @@ export function setUpQueue(d: Driver, q: number): void {
     d.setSize(size);
   } else if (slip(0.04)) {
     // The size that stands there already.
-    size = { rng: 8, serial: q === 2 || q === 3 ? 32 : 128, net: q === 2 ? 64 : 256 }[d.target.device];
+    size = d.fullSize(q);
     if (d.mmio || slip(0.5)) d.setSize(size);
   } else d.setSize(size);
   if (slip(0.03)) d.setSize(dice.pick([0, 1025, 2048, 0xffff, 0x8000]));
@@ -183,5 +193,7 @@ export function setUpMsix(d: Driver): void {
   }
   d.write("cfg", 0x98 + 2, 2, dice.chance(0.1) ? 0xc000 : 0x8000);
   d.msix = true;
-  if (dice.chance(0.9)) d.write("common", 0x10, 2, dice.int(0, 1));
+  if (!dice.chance(0.9)) return;
+  if (d.legacy) d.write("legacy", 20, 2, dice.int(0, 1));
+  else d.write("common", 0x10, 2, dice.int(0, 1));
 }

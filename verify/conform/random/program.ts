@@ -1,3 +1,5 @@
+import { Avail, DESC_SIZE } from "../../../spec/mod.ts";
+
 /**
  * A driver program: plain data, so that it can be generated, shortened, printed and stored. What it does does not depend
  * on what a device answers.
@@ -84,12 +86,21 @@ export const Ram = {
   /** Words where MSI-X messages arrive. */
   mailbox: 0x11_4000,
   mailboxLength: 0x40,
-  end: 0x11_5000,
+  /** Rings of a legacy driver: in one piece, of up to 256 entries, one for each of eight queues. */
+  legacy: 0x11_5000,
+  legacyStride: 0x3000,
+  end: 0x12_d000,
 } as const;
 
 /** The plain contents of buffers: never zero, which is what the entropy device writes. */
 export const pattern = (address: number): number => (address * 37 + (address >> 8) * 11) % 255 + 1;
 
+/** Where a legacy driver has a queue: the used ring begins on the next page (virtio 1.4, 2.7.2). */
+export function legacyPlace(q: number, size: number): { desc: number; driver: number; device: number } {
+  const desc = Ram.legacy + (q & 7) * Ram.legacyStride;
+  const driver = desc + DESC_SIZE * size;
+  return { desc, driver, device: Math.ceil((driver + Avail.RING + 2 * size) / 4096) * 4096 };
+}
 /** Where a queue's areas lie by default. */
 export function ringPlace(q: number, size: number): { desc: number; driver: number; device: number } {
   if (size > Ram.ringSize) return { desc: Ram.big, driver: Ram.bigDriver, device: Ram.bigDevice };

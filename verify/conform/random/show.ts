@@ -1,10 +1,17 @@
 import { CommonCfg, MmioReg } from "../../../spec/mod.ts";
+import { Port } from "../driver/mod.ts";
 import type { Observation } from "./execute.ts";
 import type { Found } from "./kept.ts";
 import type { Desc, Program, Step } from "./program.ts";
 
 const COMMON = new Map(Object.entries(CommonCfg).map(([name, at]) => [at as number, name.toLowerCase()]));
 const MMIO = new Map(Object.entries(MmioReg).map(([name, at]) => [at as number, name.toLowerCase()]));
+/** Those that are there whether or not MSI-X is enabled. */
+const LEGACY = new Map(
+  Object.entries(Port).filter(([, at]) => at < Port.CONFIG_VECTOR).map((
+    [name, at],
+  ) => [at as number, name.toLowerCase()]),
+);
 /** Characters of a value that are shown: enough for all registers. */
 const LONGEST = 800;
 const hex = (n: number) => n.toString(16);
@@ -45,7 +52,7 @@ export function stepText(step: Step): string {
   }
 }
 function place({ at, off }: Extract<Step, { op: "reg" }>): string {
-  const names = at === "common" ? COMMON : at === "mmio" ? MMIO : undefined;
+  const names = at === "common" ? COMMON : at === "mmio" ? MMIO : at === "legacy" ? LEGACY : undefined;
   if (at === "mmio" && off >= 0x100) return `mmio config+${hex(off - 0x100)}`;
   return `${at} ${names?.get(off) ?? `+${hex(off)}`}`;
 }

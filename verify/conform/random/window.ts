@@ -25,14 +25,15 @@ export class Window implements RamWriter {
   private readonly mailbox: Int32Array;
   private readonly ram: Uint8Array;
 
-  constructor(memory: DataView) {
+  /** @param legacy whether there are rings of legacy drivers to watch. */
+  constructor(memory: DataView, legacy: boolean) {
     this.ram = new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
     this.parts = [
       [0, LOW],
       [Ram.rings, Ram.big - Ram.rings],
       [Ram.big, Ram.bigEnd - Ram.big],
       [Ram.buffers, Ram.buffersLength],
-      [Ram.tables, Ram.end - Ram.tables],
+      [Ram.tables, (legacy ? Ram.end : Ram.legacy) - Ram.tables],
       [Ram.size - TAIL, TAIL],
     ].map(([at, length]) => this.watch(memory, at, length));
     this.mailbox = new Int32Array(memory.buffer, memory.byteOffset + Ram.mailbox, Ram.mailboxLength / 4);
