@@ -176,3 +176,31 @@ Deno.test("stop: the run ends at the first violation, and nothing goes on behind
   assertEquals(stop.report, reports[0]);
   assertMatch(stop.message, /^stopped by rule listener: status 15$/);
 });
+
+Deno.test("a rule that throws does not reach the driver: it is reported, once, and not asked again", () => {
+  const reports: Report[] = [];
+  let asked = 0;
+  const faulty = listener(() => ({
+    access() {
+      asked++;
+      throw new TypeError("oh");
+    },
+    driverOk: () => void asked++,
+  }));
+  const { kernel } = world(faulty, { reports });
+  assert(kernel !== undefined);
+  assertEquals(asked, 1);
+  assertEquals(reports.map((r) => [r.rule, r.level]), [["listener", "note"]]);
+  assertMatch(reports[0].found, /the rule itself failed.*TypeError: oh/);
+});
+
+Deno.test("what a listener to reports throws goes to whoever did it", () => {
+  const strict = new Strict({
+    rules: [listener(({ report }) => ({ idle: () => report({ found: "x", expected: "y" }) }))],
+    platform: "trace",
+    onReport: () => {
+      throw new RangeError("mine");
+    },
+  });
+  assertThrows(() => strict.emit({ ev: "idle" }), RangeError, "mine");
+});

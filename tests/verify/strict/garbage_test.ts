@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { F } from "../../../spec/virtio/features.ts";
 import { RULES } from "../../../verify/strict/mod.ts";
@@ -64,6 +65,8 @@ onceTest("rules take whatever a driver or a device does: none ever throws", () =
         const device = new HandDevice(id, features, [0, 1, 2, 3, 4, 5], RULES);
         for (const one of steps) perform(device, one);
         device.strict.end("stuck");
+        const failed = device.strict.reports.filter((r) => r.found.startsWith("the rule itself failed"));
+        assertEquals(failed, []);
       },
     ),
     { numRuns: RUNS, seed: 6 },
