@@ -117,6 +117,7 @@ export class CommonConfig {
         // counts as used still.
         if (value !== 1) return;
         d.resetQueue(d.queueSelect);
+        this.queues.vectored.vector = NO_VECTOR;
         this.queues.selected.enabled = 0;
         return;
       default:

@@ -198,4 +198,12 @@ export const COMMON_MISTAKES: readonly Mistake[] = [
     replace: "reset(): void {",
     on: "pci",
   },
+  {
+    id: "queue-reset-vector-of-none",
+    rule: "queue_reset, QEMU: a number that names no queue loses its vector, too",
+    file: COMMON,
+    find: "this.queues.vectored.vector = NO_VECTOR;",
+    replace: "",
+    on: "pci",
+  },
 ];

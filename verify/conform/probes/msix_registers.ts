@@ -21,6 +21,17 @@ const probes: readonly Probe<PciFront>[] = [
       ]),
   },
   {
+    name: "vectors-queue-reset",
+    title: "the vector of a queue that is reset, which exists or not",
+    spec: "virtio 1.4, 2.6.1",
+    run: (d) =>
+      [0, 1, 1023].map((queue) => {
+        const before = d.assign(queue, 1);
+        d.write(C.QUEUE_RESET, 1, 2);
+        return [before, d.read(C.QUEUE_MSIX_VECTOR, 2)];
+      }),
+  },
+  {
     name: "vectors-narrow",
     title: "vectors written by every width",
     spec: VECTORS,

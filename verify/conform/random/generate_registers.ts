@@ -9,6 +9,7 @@ export function strayAccess(d: Driver): void {
   const kinds: [number, (d: Driver) => void][] = [
     [40, strayCommon],
     [d.target.device === "rng" ? 4 : 14, strayConfig],
+    [4, absentQueue],
     [8, straySpace],
     [8, strayMsix],
     [8, strayWindow],
@@ -83,6 +84,22 @@ function valueFor(d: Driver, off: number): number {
     default:
       return dice.pick([0, 1, dice.u32()]);
   }
+}
+
+/** Registers of a queue, and which of them a driver has to write. */
+const QUEUE_REGISTERS: readonly [number, 2 | 4][] = COMMON.filter((r): r is [number, 2 | 4] =>
+  r[0] >= 0x18 && r[0] !== 0x38
+);
+/** What has been written for a queue that does not exist. */
+function absentQueue(d: Driver): void {
+  const { dice } = d;
+  d.select(dice.pick([d.target.queues, 64, 1023]));
+  for (let n = dice.int(1, 4); n > 0; n--) {
+    const [off, width] = dice.pick(QUEUE_REGISTERS);
+    d.write("common", off, width, off === 0x1a ? dice.int(0, 1) : valueFor(d, off));
+  }
+  for (let n = dice.int(1, 3); n > 0; n--) d.read("common", ...dice.pick(QUEUE_REGISTERS));
+  if (dice.chance(0.5)) d.select(dice.int(0, d.target.queues - 1));
 }
 
 /** The device's own configuration. */
