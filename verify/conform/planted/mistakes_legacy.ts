@@ -1,6 +1,6 @@
 import type { Mistake } from "./mistake.ts";
 
-const LEGACY = "devices/virtio/pci_legacy.ts";
+const LEGACY = "devices/virtio/pci_legacy.ts", RING = "devices/virtio/legacy_ring.ts";
 
 /** Mistakes in the port window of a transitional device (virtio 1.4, 4.1.4.10). */
 export const LEGACY_MISTAKES: readonly Mistake[] = [
@@ -82,6 +82,110 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     file: LEGACY,
     find: "return this.common.queues.vectored.vector;",
     replace: "return queue?.vector ?? 0xffff;",
+    on: "transitional",
+  },
+  {
+    id: "legacy-accepted",
+    rule: "legacy driver features, 4.1.4.10: what is offered is taken",
+    file: LEGACY,
+    find: ": BigInt(value));",
+    replace: ": BigInt(value) & ~(1n << 29n));",
+    on: "transitional",
+  },
+  {
+    id: "legacy-bad-feature",
+    rule: "legacy driver features, QEMU: bit 30 accepted means what drivers knew that did so",
+    file: LEGACY,
+    find: "(value & BAD_FEATURE) !== 0",
+    replace: "(value & BAD_FEATURE) > 2 ** 30",
+    on: "transitional",
+  },
+  {
+    id: "legacy-address-0",
+    rule: "legacy queue address, QEMU: 0 resets the device",
+    file: LEGACY,
+    find: "value === 0 ? this.host.resetDevice() : placeLegacyQueue",
+    replace: "placeLegacyQueue",
+    on: "transitional",
+  },
+  {
+    id: "legacy-used-ring",
+    rule: "legacy queue, 2.7.2: the used ring begins on the next page",
+    file: RING,
+    find: "Math.ceil((driver + Avail.RING + 2 * size) / align) * align",
+    replace: "driver + Avail.RING + 2 * size",
+    on: "transitional",
+  },
+  {
+    id: "legacy-available-ring",
+    rule: "legacy queue, 2.7.2: the available ring follows the descriptors",
+    file: RING,
+    find: "desc + DESC_SIZE * size",
+    replace: "desc + DESC_SIZE * 8",
+    on: "transitional serial",
+  },
+  {
+    id: "legacy-notify",
+    rule: "legacy queue notify, 4.1.4.10: the value is the queue",
+    file: LEGACY,
+    find: "this.host.notify(value, value)",
+    replace: "this.host.notify(d.queueSelect, value)",
+    on: "transitional serial",
+  },
+  {
+    id: "legacy-bus-master",
+    rule: "legacy device status, QEMU: 3 makes the function bus master",
+    file: LEGACY,
+    find: "if (value === DRIVER_STARTS) this.host.becomeMaster();",
+    replace: "",
+    on: "transitional",
+  },
+  {
+    id: "legacy-status-master",
+    rule: "legacy device status, QEMU: no other value than 3 makes the function bus master",
+    file: LEGACY,
+    find: "if (value === DRIVER_STARTS)",
+    replace: "if ((value & DRIVER_STARTS) === DRIVER_STARTS)",
+    on: "transitional",
+  },
+  {
+    id: "legacy-stopped",
+    rule: "legacy device status, QEMU: a device that lost the bus stays stopped",
+    file: "devices/virtio/pci.ts",
+    find: "if (this.busMaster) return;",
+    replace: "if (this.busMaster) return;\n    this.device.disabled = false;",
+    on: "transitional",
+  },
+  {
+    id: "legacy-config-vector",
+    rule: "legacy configuration vector, 4.1.4.10",
+    file: LEGACY,
+    find: "return this.common.setConfigVector(value);",
+    replace: "return;",
+    on: "transitional",
+  },
+  {
+    id: "legacy-queue-vector-write",
+    rule: "legacy queue vector, 4.1.4.10",
+    file: LEGACY,
+    find: "return this.common.setQueueVector(value);",
+    replace: "return;",
+    on: "transitional",
+  },
+  {
+    id: "legacy-config-write",
+    rule: "legacy device configuration, 4.1.4.10: drivers write it, too",
+    file: LEGACY,
+    find: "return this.device.configWrite(offset - config, width, value);",
+    replace: "return;",
+    on: "transitional serial",
+  },
+  {
+    id: "legacy-pieces",
+    rule: "legacy registers, QEMU: an access that is not aligned is several",
+    file: LEGACY,
+    find: "writeAligned(offset, width, value, this.writeRegister);",
+    replace: "this.writeRegister(offset, width, value);",
     on: "transitional",
   },
 ];

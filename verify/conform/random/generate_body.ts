@@ -1,5 +1,6 @@
 import { chains } from "./generate_chain.ts";
 import { command, frameAndRoom, frameIn } from "./generate_net.ts";
+import { strayLegacy } from "./generate_legacy.ts";
 import { strayAccess, strayConfig, strayMsix, strayNotify } from "./generate_registers.ts";
 import { bringUp, negotiate, readQueue, setUpQueue } from "./generate_setup.ts";
 import { controlMessages, emergencyWrite, hostInput, openPort } from "./generate_console.ts";
@@ -31,6 +32,7 @@ export function bodyAction(d: Driver): void {
       emergencyWrite,
     ]);
   }
+  if (d.target.transport === "transitional") choices.push([6, strayLegacy]);
   if (d.target.device === "net") {
     choices.push([14, frameAndRoom], [5, frameIn], [12, command], [2, strayConfig]);
   }

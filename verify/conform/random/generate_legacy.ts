@@ -91,8 +91,17 @@ export function strayLegacy(d: Driver): void {
     return d.write("legacy", d.legacyConfig + dice.int(0, 12), width, dice.u32());
   }
   const [off, own, values] = dice.pick(WRITES);
-  const odd = dice.chance(0.1);
   const value = dice.pick(values);
-  d.write("legacy", odd ? off + dice.int(0, 2) : off, dice.chance(0.15) ? width : own, value);
-  if (!odd && (off === P.STATUS || off === P.ADDRESS) && value === 0) d.forget();
+  if (dice.chance(0.1)) return d.write("legacy", off + dice.int(0, 3), width, dice.u32());
+  if (dice.chance(0.15)) return acrossRegisters(d);
+  d.write("legacy", off, own, value);
+  if ((off === P.STATUS || off === P.ADDRESS) && value === 0) d.forget();
+}
+
+/** One access to two registers: size and selection, selection and notification, status and what is behind ISR. */
+function acrossRegisters(d: Driver): void {
+  const { dice } = d;
+  const off = dice.pick([P.SIZE - 2, P.SELECT, P.STATUS, P.STATUS]);
+  const low = off === P.STATUS ? dice.pick([3, 7, 7, 0x83]) : dice.int(0, 2);
+  d.write("legacy", off, 4, low + 0x1_0000 * dice.pick([0, 1, 1, 0x4141, 0xffff]));
 }
