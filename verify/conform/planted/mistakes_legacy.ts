@@ -180,12 +180,4 @@ export const LEGACY_MISTAKES: readonly Mistake[] = [
     replace: "return;",
     on: "transitional serial",
   },
-  {
-    id: "legacy-pieces",
-    rule: "legacy registers, QEMU: an access that is not aligned is several",
-    file: LEGACY,
-    find: "writeAligned(offset, width, value, this.writeRegister);",
-    replace: "this.writeRegister(offset, width, value);",
-    on: "transitional",
-  },
 ];
