@@ -20,16 +20,10 @@ interface Outcome {
 const deno = Deno.execPath();
 const TRANSPORTS = ["pci", "mmio"] as const;
 
-async function run(
-  title: string,
-  args: string[],
-  env: Record<string, string>,
-  cwd?: string,
-): Promise<Outcome> {
+async function run(title: string, args: string[], env: Record<string, string>): Promise<Outcome> {
   console.log(`\n== ${title}`);
   const child = new Deno.Command(deno, {
     args,
-    cwd,
     env: { NO_COLOR: "1", ...env },
     stdout: "piped",
     stderr: "inherit",
@@ -42,6 +36,20 @@ async function run(
   }
   const { success } = await child.status;
   if (!success) console.log(`== ${title}: failed`);
+  return { success, text };
+}
+
+/** The same beside others: what it prints is shown at its end, in one piece. */
+async function runBeside(
+  title: string,
+  args: string[],
+  env: Record<string, string> = {},
+  cwd?: string,
+): Promise<Outcome> {
+  const command = new Deno.Command(deno, { args, cwd, env: { NO_COLOR: "1", ...env } });
+  const { success, stdout, stderr } = await command.output();
+  const [text, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  console.log(`\n== ${title}${success ? "" : ": failed"}\n${text}${errors}`.trimEnd());
   return { success, text };
 }
 
@@ -68,29 +76,39 @@ const total: Counts = { passed: 0, failed: 0, ignored: 0 };
 const extra = Deno.args;
 let ok = true;
 
-if (extra.length === 0) {
-  ok = (await run("lint", ["lint", "--quiet"], {})).success && ok;
-  ok = (await run("format", ["fmt", "--check", "--quiet"], {})).success && ok;
+/** Types of both transports: the second is mostly known from the first. */
+async function types(): Promise<void> {
   for (const transport of TRANSPORTS) {
-    ok =
-      (await run(`types, ${transport}`, ["check", "--quiet", "."], { DENO_CONDITIONS: transport })).success &&
-      ok;
+    const args = ["check", "--quiet", "."];
+    ok = (await runBeside(`types, ${transport}`, args, { DENO_CONDITIONS: transport })).success && ok;
   }
+}
+/** Lint, format, the page, and the examples in the documentation. */
+async function others(): Promise<void> {
+  ok = (await runBeside("lint", ["lint", "--quiet"])).success && ok;
+  ok = (await runBeside("format", ["fmt", "--check", "--quiet"])).success && ok;
   // The page has a configuration and packages of its own; the rest of the repository does without them.
   const page = decodeURIComponent(new URL("../dashboard/", import.meta.url).pathname);
-  const installed = await run("the page's packages", ["install", "--quiet", "--frozen"], {}, page);
+  const installed = await runBeside("the page's packages", ["install", "--quiet", "--frozen"], {}, page);
   if (installed.success) {
-    for (const [title, ...args] of [["types", "check", "--quiet", "."], ["lint", "lint", "--quiet"]]) {
-      ok = (await run(`${title}, the page`, args, {}, page)).success && ok;
+    const checks = [
+      ["types", "check", "--quiet", "."],
+      ["lint", "lint", "--quiet"],
+      ["format", "fmt", "--check", "--quiet"],
+    ];
+    for (const [title, ...args] of checks) {
+      ok = (await runBeside(`${title}, the page`, args, {}, page)).success && ok;
     }
-    ok = (await run("format, the page", ["fmt", "--check", "--quiet"], {}, page)).success && ok;
   } else {
     console.log("== npm cannot be reached: the page's islands are not checked");
     ok = !required && ok;
   }
   const floors = ["spec", "inet", "arch", "mm", "drivers", "kernel", "devices", "verify"];
-  tally(await run("examples in the documentation", ["test", "--doc", "-A", "--quiet", ...floors], {}));
+  tally(await runBeside("examples in the documentation", ["test", "--doc", "-A", "--quiet", ...floors]));
 }
+
+if (extra.length === 0) await Promise.all([types(), others()]);
+
 /** Test files that know nothing but tests of the first run (`support/once.ts`): the others need not load them. */
 function onceOnly(folder: URL): string[] {
   const found: string[] = [];
