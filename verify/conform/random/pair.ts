@@ -7,6 +7,8 @@ import { type Target, targetOf } from "./targets.ts";
 
 /** Milliseconds after which a QEMU without an answer counts as hung, and the same when it is looked at again. */
 const PATIENCE = 400, MORE_PATIENCE = 3_000;
+/** How often a difference that nothing explains is looked at: what QEMU's main loop does first is a matter of chance. */
+const LOOKS = 5;
 /** How much longer devices are waited for when a difference is looked at again. */
 const AGAIN = 6;
 
@@ -33,7 +35,7 @@ export interface Verdict {
 export class Pair {
   private a: Rig | undefined;
   private b: Rig | undefined;
-  /** Differences that were not there at the second look: QEMU had not been given enough time. */
+  /** Differences that were not there at another look: QEMU had not been given enough time, or took another turn. */
   races = 0;
 
   constructor(readonly target: Target, private readonly worlds: Worlds = REAL) {}
@@ -42,15 +44,21 @@ export class Pair {
     return new Pair(targetOf(program.target), worlds);
   }
 
-  /** Runs a program on both. A difference is looked at again in new machines, with more time, before it is believed. */
+  /**
+   * Runs a program on both. A difference is looked at again in new machines, with more time, before it is believed; more
+   * than once if nothing explains it.
+   */
   async judge(program: Program): Promise<Verdict> {
-    const first = await this.once(program, PATIENCE, 1);
-    if (first === undefined) return { found: undefined, kept: undefined };
-    await this.close();
-    const again = await this.once(program, MORE_PATIENCE, AGAIN);
-    await this.close();
-    if (again === undefined) this.races++;
-    return { found: again, kept: again === undefined ? undefined : keptId(again) };
+    let found = await this.once(program, PATIENCE, 1);
+    for (let look = 1; look < LOOKS && found !== undefined; look++) {
+      await this.close();
+      found = await this.once(program, MORE_PATIENCE, AGAIN);
+      await this.close();
+      const kept = found && keptId(found);
+      if (kept !== undefined) return { found, kept };
+      if (found === undefined) this.races++;
+    }
+    return { found, kept: undefined };
   }
   /** The same without the second look: for the many tries of the shrinker. */
   async quick(program: Program): Promise<Verdict> {
