@@ -107,10 +107,12 @@ export class VirtioSerial extends VirtioDevice {
   }
 
   protected override onNotify(index: number): void {
-    // QEMU's main loop asks for room for input, then sees to all queues; so it finds a broken ring first.
+    // QEMU's main loop asks for room for input, then sees to all queues; so it finds a broken ring first. On MMIO a
+    // notification does not wait for the main loop.
     if (this.lookedAt !== this.ctx.events.now) {
       this.lookedAt = this.ctx.events.now;
-      for (const port of this.ports) if (port.chardev !== undefined) this.canReceive(port);
+      if (this.listening) this.lookForRoom();
+      else this.ctx.events.schedule(0, () => this.guard(() => this.lookForRoom()));
       if (this.broken) return;
     }
     if (index === ConsoleQueue.CTRL_TRANSMIT) return this.control();
@@ -162,6 +164,9 @@ export class VirtioSerial extends VirtioDevice {
     for (const port of this.ports) port.guestConnected = false;
   }
 
+  private lookForRoom(): void {
+    for (const port of this.ports) if (port.chardev !== undefined) this.canReceive(port);
+  }
   /** Input may wait for buffers. QEMU asks how much fits whether or not any does, and so finds a broken ring. */
   private offerInput(port: ConsolePort): void {
     if (port.chardev !== undefined && this.canReceive(port) > 0) port.chardev.acceptInput();

@@ -76,7 +76,7 @@ export abstract class VirtioDevice {
   badFeatures = 0n;
   frontEnd: VirtioFrontEnd | undefined;
   /** DRIVER_OK was written, and nothing since that takes it back: notifications arrive by themselves (QEMU's ioeventfd). */
-  private listening = false;
+  protected listening = false;
 
   /**
    * @param name For traces and messages: `virtio-rng-pci.0`.

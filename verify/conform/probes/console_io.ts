@@ -9,6 +9,8 @@ const DATA = "virtio 1.4, 5.3.6", CONFIG = "virtio 1.4, 5.3.4";
 
 /** More often than the device is given time to act, in what follows. */
 const MANY = 20;
+/** Milliseconds after which QEMU waits for the next command. */
+const IDLE = 20;
 
 /** Opens port 0. */
 function opened(front: Front, kind: RingKind): ConsoleProbe {
@@ -217,6 +219,13 @@ const questions = [
     const often = c.front.generation - before > MANY;
     c.front.status = 0;
     return { outcome, often };
+  }),
+  open("receive-broken-and-send", "output while a receive queue has a bad indirect table", async (c) => {
+    // Until QEMU's main loop waits: it must not see the table before it is told of the output.
+    await new Promise((done) => setTimeout(done, IDLE));
+    c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 8, flags: I }]);
+    c.say(Q.TX, "out");
+    return c.outcome();
   }),
   open("receive-readable", "input into a buffer that is to read only", async (c) => {
     c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 16 }]);
