@@ -1,6 +1,8 @@
+import { LegacyMmioReg } from "../../../spec/mod.ts";
+import { PAGE } from "../driver/mod.ts";
 import type { World } from "../world.ts";
 import type { Registers } from "./places.ts";
-import { Ram, ringPlace } from "./program.ts";
+import { legacyPlace, Ram, ringPlace } from "./program.ts";
 import { DriverRing } from "./ring.ts";
 import type { Target } from "./targets.ts";
 import type { Window } from "./window.ts";
@@ -12,10 +14,15 @@ const MOST_ROUNDS = 16;
 
 /** Takes the host input that a program left behind: brings the serial device up, offers a buffer until nothing comes. */
 export function drainInput(world: World, r: Registers, window: Window, { transport }: Target): void {
-  const mmio = transport === "mmio";
-  const place = ringPlace(0, 1);
+  const mmio = transport === "mmio" || transport === "mmio1";
+  const place = transport === "mmio1" ? legacyPlace(0, 1) : ringPlace(0, 1);
   r.setStatus(3);
-  if (mmio) {
+  if (transport === "mmio1") {
+    r.write("mmio", LegacyMmioReg.GUEST_PAGE_SIZE, 4, PAGE);
+    r.write("mmio", 0x30, 4, 0);
+    r.write("mmio", 0x38, 4, 1);
+    r.write("mmio", LegacyMmioReg.QUEUE_PFN, 4, place.desc / PAGE);
+  } else if (mmio) {
     r.write("mmio", 0x24, 4, 1);
     r.write("mmio", 0x20, 4, VERSION_1_WORD);
     r.setStatus(11);
@@ -37,7 +44,7 @@ export function drainInput(world: World, r: Registers, window: Window, { transpo
     r.write("common", 0x1c, 2, 1);
   }
   const ring = new DriverRing({ op: "ring", q: 0, packed: false, size: 1, ...place }, window);
-  r.setStatus(15);
+  r.setStatus(transport === "mmio1" ? 7 : 15);
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const before = window.u16At(place.device + 2);
     ring.chain({ op: "chain", q: 0, d: [{ a: Ram.buffers, n: BUFFER, f: 2 }] });

@@ -6,6 +6,8 @@ import type { Target } from "./targets.ts";
 export interface QueuePlan {
   readonly q: number;
   size: number;
+  /** Where its descriptors are. */
+  readonly desc: number;
   /** Entries that are on the ring and perhaps not used. */
   waiting: number;
   enabled: boolean;
@@ -25,8 +27,11 @@ export class Driver {
   /** MRG_RXBUF. */
   merged = false;
   msix = false;
-  /** Registers are written through the ports of a transitional device. */
-  legacy = false;
+  /** A driver of before virtio 1.0: on the ports of a transitional device, or a transport of version 1. */
+  legacy: boolean;
+  /** Version 1: what stands in GuestPageSize, and in QueueAlign of queues; no reset of the device changes them. */
+  pageSize = 0;
+  readonly aligns = new Map<number, number>();
   /** Bytes before a network card's frame. */
   header = 12;
   running = false;
@@ -34,10 +39,17 @@ export class Driver {
   private buffer = 0;
   private table = 0;
 
-  constructor(readonly target: Target, readonly dice: Dice) {}
+  constructor(readonly target: Target, readonly dice: Dice) {
+    this.legacy = this.version1;
+  }
 
+  /** virtio-mmio of either version. */
   get mmio(): boolean {
-    return this.target.transport === "mmio";
+    return this.target.mmio;
+  }
+  /** virtio-mmio of version 1. */
+  get version1(): boolean {
+    return this.target.transport === "mmio1";
   }
   add(step: Step): void {
     this.steps.push(step);
@@ -71,15 +83,15 @@ export class Driver {
   // Registers that both transports have.
 
   setStatus(value: number): void {
-    if (this.legacy) this.write("legacy", 18, 1, value);
-    else if (this.mmio) this.write("mmio", 0x70, 4, value);
+    if (this.mmio) this.write("mmio", 0x70, 4, value);
+    else if (this.legacy) this.write("legacy", 18, 1, value);
     else this.write("common", 0x14, 1, value);
     if ((value & 0xff) === 0) this.forget();
     this.running = (value & 4) !== 0;
   }
   select(q: number): void {
-    if (this.legacy) this.write("legacy", 14, 2, q);
-    else if (this.mmio) this.write("mmio", 0x30, 4, q);
+    if (this.mmio) this.write("mmio", 0x30, 4, q);
+    else if (this.legacy) this.write("legacy", 14, 2, q);
     else this.write("common", 0x16, 2, q);
   }
   setSize(size: number): void {
@@ -108,13 +120,13 @@ export class Driver {
     }
   }
   notify(q: number): void {
-    if (this.legacy) this.write("legacy", 16, 2, q);
-    else if (this.mmio) this.write("mmio", 0x50, 4, q);
+    if (this.mmio) this.write("mmio", 0x50, 4, q);
+    else if (this.legacy) this.write("legacy", 16, 2, q);
     else this.write("notify", 4 * q, 2, q);
   }
   readIsr(): void {
-    if (this.legacy) this.read("legacy", 19, 1);
-    else if (this.mmio) this.read("mmio", 0x60, 4);
+    if (this.mmio) this.read("mmio", 0x60, 4);
+    else if (this.legacy) this.read("legacy", 19, 1);
     else this.read("isr", 0, 1);
   }
 
@@ -136,7 +148,7 @@ export class Driver {
   /** The driver sets up its side of a ring. */
   ring(q: number, size: number, place = ringPlace(q, size)): void {
     this.add({ op: "ring", q, packed: this.packed, size: Math.max(1, Math.min(size, 1024)), ...place });
-    this.queues.set(q, { q, size: Math.max(1, size), waiting: 0, enabled: true });
+    this.queues.set(q, { q, size: Math.max(1, size), desc: place.desc, waiting: 0, enabled: true });
   }
   /** After a device reset. */
   forget(): void {

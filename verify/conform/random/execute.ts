@@ -41,7 +41,10 @@ export class Rig {
 
   constructor(readonly world: World, readonly target: Target) {
     this.registers = new Registers(world, target);
-    this.window = new Window(world.memory, target.transport === "transitional");
+    this.window = new Window(
+      world.memory,
+      target.transport === "transitional" || target.transport === "mmio1",
+    );
     this.registers.powerOn();
     this.peer = target.device === "net" ? new NetPeer(world, target) : undefined;
     this.peer?.start();
@@ -124,14 +127,14 @@ export class Rig {
     else await this.world.input(bytes);
   }
   private kick(q: number): void {
-    if (this.target.transport === "mmio") this.registers.write("mmio", 0x50, 4, q);
+    if (this.target.mmio) this.registers.write("mmio", 0x50, 4, q);
     else this.registers.write("notify", q * 4, 2, q);
   }
   private observe(o: Observation, patience: number): void {
     for (let i = 0; i < patience; i++) this.world.settle();
     const output = this.peer === undefined ? this.world.takeOutput().toHex() : this.frames(this.peer);
     o.status = this.registers.status();
-    if (this.target.transport === "mmio") o.isr = this.registers.read("mmio", 0x60, 4);
+    if (this.target.mmio) o.isr = this.registers.read("mmio", 0x60, 4);
     this.lines(o);
     const mail = this.window.takeMail();
     if (mail !== "") o.mail = mail;
@@ -170,13 +173,15 @@ export class Rig {
     const parts: string[] = [];
     const hex = (name: string, value: number) => parts.push(`${name}=${value.toString(16)}`);
     const queues = new Set([0, ...program.steps.flatMap((s) => s.op === "ring" ? [s.q] : [])]);
-    if (this.target.transport === "mmio") {
+    if (this.target.mmio) {
       for (const off of [0x10, 0x60, 0xfc, 0x100, 0x104, 0x108]) {
         hex(`mmio+${off.toString(16)}`, r.read("mmio", off, 4));
       }
       for (const q of queues) {
         r.write("mmio", 0x30, 4, q);
-        for (const off of [0x34, 0x44]) hex(`q${q}+${off.toString(16)}`, r.read("mmio", off, 4));
+        for (const off of this.target.transport === "mmio1" ? [0x34, 0x40, 0x44] : [0x34, 0x44]) {
+          hex(`q${q}+${off.toString(16)}`, r.read("mmio", off, 4));
+        }
       }
       return parts.join(" ");
     }

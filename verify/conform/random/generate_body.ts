@@ -1,6 +1,7 @@
 import { chains } from "./generate_chain.ts";
 import { command, frameAndRoom, frameIn } from "./generate_net.ts";
 import { strayLegacy } from "./generate_legacy.ts";
+import { movedQueue } from "./generate_mmio_legacy.ts";
 import { strayAccess, strayConfig, strayMsix, strayNotify } from "./generate_registers.ts";
 import { bringUp, negotiate, readQueue, setUpQueue } from "./generate_setup.ts";
 import { controlMessages, emergencyWrite, hostInput, openPort } from "./generate_console.ts";
@@ -33,6 +34,7 @@ export function bodyAction(d: Driver): void {
     ]);
   }
   if (d.target.transport === "transitional") choices.push([6, strayLegacy]);
+  if (d.version1) choices.push([8, movedQueue]);
   if (d.target.device === "net") {
     choices.push([14, frameAndRoom], [5, frameIn], [12, command], [2, strayConfig]);
   }
@@ -71,6 +73,7 @@ function ringReset(d: Driver): void {
   const { dice } = d;
   const queue = d.anyQueue();
   const q = queue?.q ?? 0;
+  if (d.version1) return setUpQueue(d, q);
   if (d.mmio) {
     // QEMU 7.2 has no reset of a queue on MMIO.
     d.select(q);

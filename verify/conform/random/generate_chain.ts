@@ -34,11 +34,11 @@ export function publish(d: Driver, queue: QueuePlan): void {
     op: "publish",
     q: queue.q,
     ...jump === undefined ? {} : { jump },
-    // A step notifies the modern way.
-    ...kick && !d.legacy ? { kick } : {},
+    // A step notifies the modern way, which on MMIO is the only one.
+    ...kick && (d.mmio || !d.legacy) ? { kick } : {},
   };
   d.add(step);
-  if (d.legacy && kick) d.notify(queue.q);
+  if (d.legacy && !d.mmio && kick) d.notify(queue.q);
   if (!kick && dice.chance(0.6)) d.notify(queue.q);
   if (!d.receives(queue.q) || d.target.device === "rng") queue.waiting = 0;
 }

@@ -31,6 +31,13 @@ export function bringUpLegacy(d: Driver): void {
 export function negotiateLegacy(d: Driver): void {
   const { dice } = d;
   if (dice.chance(0.2)) d.read("legacy", P.OFFERED, 4);
+  d.write("legacy", P.FEATURES, 4, legacyFeatures(d));
+  if (dice.chance(0.2)) d.read("legacy", P.FEATURES, 4);
+}
+
+/** What such a driver accepts. */
+export function legacyFeatures(d: Driver): number {
+  const { dice } = d;
   d.packed = false;
   d.eventIdx = dice.chance(0.5);
   d.indirect = dice.chance(0.7);
@@ -38,8 +45,7 @@ export function negotiateLegacy(d: Driver): void {
   if (dice.chance(0.2)) low |= NOTIFY_ON_EMPTY;
   if (dice.chance(0.05)) low |= dice.pick([ANY_LAYOUT, BAD, 1, dice.u32()]);
   d.header = d.merged ? 12 : 10;
-  d.write("legacy", P.FEATURES, 4, low);
-  if (dice.chance(0.2)) d.read("legacy", P.FEATURES, 4);
+  return low;
 }
 
 /** Says where a queue lies; its size is the device's. */

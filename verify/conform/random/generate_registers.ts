@@ -1,10 +1,12 @@
 import type { Driver } from "./driver.ts";
 import { strayLegacy } from "./generate_legacy.ts";
+import { strayMmioLegacy } from "./generate_mmio_legacy_stray.ts";
 import { Cap } from "./places.ts";
 import { Ram } from "./program.ts";
 
 /** Writes and reads that no driver has to make at that point: any register, any width, odd offsets. */
 export function strayAccess(d: Driver): void {
+  if (d.version1) return strayMmioLegacy(d);
   if (d.mmio) return strayMmio(d);
   const kinds: [number, (d: Driver) => void][] = [
     [40, strayCommon],
@@ -237,7 +239,8 @@ function strayMmio(d: Driver): void {
   if (dice.chance(0.55)) return d.read("mmio", off, width);
   d.write("mmio", off, width, mmioValue(d, off));
 }
-function mmioValue(d: Driver, off: number): number {
+/** A value for a register of virtio-mmio that both versions have, or the second one. */
+export function mmioValue(d: Driver, off: number): number {
   const { dice } = d;
   switch (off) {
     case 0x14:

@@ -2,6 +2,7 @@ import { strayAccess } from "./generate_registers.ts";
 import type { Driver } from "./driver.ts";
 import { frameIn, netFeatures } from "./generate_net.ts";
 import { bringUpLegacy, negotiateLegacy, setUpLegacyQueue } from "./generate_legacy.ts";
+import { bringUpMmioLegacy, negotiateMmioLegacy, setUpMmioLegacyQueue } from "./generate_mmio_legacy.ts";
 import { Ram, ringPlace } from "./program.ts";
 
 /** How often a network driver starts before it has queues, and how often a frame is there before them. */
@@ -18,6 +19,7 @@ const VERSION_1 = 1, ACCESS_PLATFORM = 2, PACKED = 4, RING_RESET = 1 << 8;
 /** Brings the device up as a driver does, with a slip here and there. */
 export function bringUp(d: Driver): void {
   const { dice } = d;
+  if (d.version1) return bringUpMmioLegacy(d);
   if (d.target.transport === "transitional" && dice.chance(0.5)) return bringUpLegacy(d);
   d.legacy = false;
   d.header = 12;
@@ -50,6 +52,7 @@ export function bringUp(d: Driver): void {
 /** Features: mostly sensible ones. */
 export function negotiate(d: Driver): void {
   const { dice } = d;
+  if (d.version1) return negotiateMmioLegacy(d);
   if (d.legacy) return negotiateLegacy(d);
   if (dice.chance(0.15)) {
     for (const word of [0, 1]) {
@@ -121,6 +124,7 @@ export function anySize(d: Driver): number {
 /** Writes a queue's registers and sets up the driver's side of it. */
 export function setUpQueue(d: Driver, q: number): void {
   const { dice } = d;
+  if (d.version1) return setUpMmioLegacyQueue(d, q);
   if (d.legacy) return setUpLegacyQueue(d, q);
   const slip = (p: number) => dice.chance(p);
   if (!slip(0.01)) d.select(slip(0.02) ? dice.pick([q + 1, 1023, 1024, 0xffff]) : q);

@@ -3,6 +3,7 @@ import {
   ConsoleQueue,
   DESC_SIZE,
   DescF,
+  LegacyMmioReg,
   MmioReg,
   PackedDesc,
   Used,
@@ -117,7 +118,7 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     // An area of a ring that lies outside RAM, or a table: for QEMU 7.2 it is the start of RAM, to write and to read.
     id: "ring-outside-memory",
     is: (found) =>
-      throughWindow(before(found)).some(namesAreaOutside) &&
+      namesAreaOutside(found) &&
         (before(found).some(hasAreaBelow) ||
           (onlyMemory(found) && differingBytes(found).every((at) => at < Ram.rings))) ||
       before(found).some(hasAreaBelow) && replayed(before(found)).some(hasTableOutside),
@@ -125,6 +126,7 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
   {
     id: "mmio-queue-reset",
     is: (found) =>
+      targetOf(found.program.target).transport === "mmio" &&
       before(found).some((s) => s.op === "reg" && s.at === "mmio" && s.off === QUEUE_RESET && s.value === 1),
   },
 ];
@@ -154,6 +156,9 @@ function roomOf(list: readonly Desc[]): number {
 function isControlReceive({ q, desc }: Replayed["ring"], steps: readonly Step[]): boolean {
   if (q === ConsoleQueue.CTRL_RECEIVE) return true;
   let selected: number = 0;
+  if (pagesNamed(steps).some((named) => named.q === ConsoleQueue.CTRL_RECEIVE && named.desc === desc)) {
+    return true;
+  }
   return throughWindow(steps).some((s) => {
     if (s.op !== "reg" || s.value === undefined) return false;
     const is = (common: number, mmio: number) =>
@@ -185,11 +190,27 @@ function throughWindow(steps: readonly Step[]): Step[] {
 }
 
 /** Whether the program writes an address of a ring's area, or half of one, that is beyond RAM. */
-function namesAreaOutside(step: Step): boolean {
-  if (step.op !== "reg" || step.value === undefined) return false;
-  const { at, off, value } = step;
-  const area = at === "common" ? off >= 0x20 && off < 0x38 : at === "mmio" && off >= 0x80 && off < 0xa8;
-  return area && ((off & 4) === 0 ? value >= Ram.size - Ram.big : value !== 0);
+function namesAreaOutside(found: Found): boolean {
+  const end = Ram.size - Ram.big;
+  if (targetOf(found.program.target).transport === "mmio1") {
+    return pagesNamed(before(found)).some(({ desc }) => desc >= end);
+  }
+  return throughWindow(before(found)).some((step) => {
+    if (step.op !== "reg" || step.value === undefined) return false;
+    const { at, off, value } = step;
+    const area = at === "common" ? off >= 0x20 && off < 0x38 : at === "mmio" && off >= 0x80 && off < 0xa8;
+    return area && ((off & 4) === 0 ? value >= end : value !== 0);
+  });
+}
+/** Where QueuePFN of virtio-mmio version 1 says that queues lie. */
+function pagesNamed(steps: readonly Step[]): { q: number; desc: number }[] {
+  let q = 0, page = 1;
+  return steps.flatMap((s) => {
+    if (s.op !== "reg" || s.at !== "mmio" || s.value === undefined) return [];
+    if (s.off === MmioReg.QUEUE_SEL) q = s.value;
+    if (s.off === LegacyMmioReg.GUEST_PAGE_SIZE) page = (s.value & -s.value) >>> 0 || 1;
+    return s.off === LegacyMmioReg.QUEUE_PFN ? [{ q, desc: s.value * page }] : [];
+  });
 }
 
 /** Whether the driver has an area of a ring where programs have nothing else. */

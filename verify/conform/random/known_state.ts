@@ -1,9 +1,12 @@
+import { LegacyMmioReg } from "../../../spec/mod.ts";
 import { PCI_WINDOWS, type Registers } from "./places.ts";
 import type { Step } from "./program.ts";
 import type { Target } from "./targets.ts";
 
 /** MMIO: offsets of the registers of a queue, which a device reset leaves as they were written. */
 const QUEUE_REGISTERS = [0x38, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4];
+/** Where the used ring of a version 1 queue begins that was told nothing else. */
+const ALIGN = 4096;
 
 /**
  * Takes a device back to how every program finds it: reset, windows in place, MSI-X off and its entries plain, selectors
@@ -12,13 +15,16 @@ const QUEUE_REGISTERS = [0x38, 0x80, 0x84, 0x90, 0x94, 0xa0, 0xa4];
  * @param before what the last program did: only what it may have touched is put right.
  */
 export function resetDevice(r: Registers, target: Target, before: readonly Step[]): void {
-  if (target.transport === "mmio") {
+  if (target.mmio) {
     resetFeatures(r, "mmio", 0x24, 0x20);
     r.write("mmio", 0x14, 4, 0);
     for (const q of touchedQueues(before)) {
       r.write("mmio", 0x30, 4, q);
-      for (const off of QUEUE_REGISTERS) r.write("mmio", off, 4, 0);
+      // In version 1 the alignment is what outlives a reset.
+      if (target.transport === "mmio1") r.write("mmio", LegacyMmioReg.QUEUE_ALIGN, 4, ALIGN);
+      else for (const off of QUEUE_REGISTERS) r.write("mmio", off, 4, 0);
     }
+    if (target.transport === "mmio1") r.write("mmio", LegacyMmioReg.GUEST_PAGE_SIZE, 4, 0);
     r.write("mmio", 0x30, 4, 0);
     return;
   }

@@ -1,10 +1,12 @@
 import { physAddr } from "../../../arch/addresses.ts";
 import type { Width } from "../../../arch/platform.ts";
 import { CommonCfg as C } from "../../../spec/virtio/pci.ts";
-import { MmioReg as R } from "../../../spec/virtio/mmio.ts";
+import { LegacyMmioReg, MmioReg as R } from "../../../spec/virtio/mmio.ts";
 import { NET_HDR_SIZE, NetHdr } from "../../../spec/virtio/net.ts";
+import { PAGE } from "../driver/mod.ts";
 import type { World } from "../world.ts";
 import { ECAM } from "./places.ts";
+import { legacyPlace } from "./program.ts";
 import type { Target } from "./targets.ts";
 
 /** The peer's place: slot 2 of q35, with its registers here, or the transport before the target's. */
@@ -12,7 +14,7 @@ const SLOT = 2, BAR4 = 0xe002_0000, MMIO = 0xfeb0_0000 + 22 * 0x200;
 const COMMAND = 4, BAR4_REGISTER = 0x20;
 const NOTIFY = 0x3000;
 /** Its memory, behind that of programs. */
-const AREA = 0x20_0000, STRIDE = 0x4000, DRIVER = 0x2000, DEVICE = 0x3000;
+const AREA = 0x20_0000, STRIDE = 0x4000;
 const BUFFERS = AREA + 4 * STRIDE, BUFFER = 2048;
 /** Frames that can wait at once. */
 export const PEER_BUFFERS = 64;
@@ -29,9 +31,15 @@ export class NetPeer {
   private readonly memory: DataView;
   private received = 0;
   private sent = 0;
+  /** Where the areas of the rings begin, from the descriptors. */
+  private readonly driver: number;
+  private readonly device: number;
 
   constructor(private readonly world: World, private readonly target: Target) {
     this.memory = world.memory;
+    // A legacy driver has no choice. Its header is as long as a modern one, as it takes MRG_RXBUF (virtio 1.4, 5.1.6.1).
+    const { driver, device } = legacyPlace(0, SIZE, PAGE, 0);
+    [this.driver, this.device] = this.legacy ? [driver, device] : [0x2000, 0x3000];
   }
 
   /** Brings the card up. */
@@ -52,10 +60,10 @@ export class NetPeer {
         this.register(C.DRIVER_FEATURE, value);
       }
     }
-    this.setStatus(11);
+    if (!this.legacy) this.setStatus(11);
     for (const q of [RX, TX]) this.setUp(q);
     for (let i = 0; i < SIZE; i++) this.offer(i);
-    this.setStatus(15);
+    this.setStatus(this.legacy ? 7 : 15);
     this.kick(RX);
     this.world.settle();
   }
@@ -75,7 +83,7 @@ export class NetPeer {
   /** What the target sent since the last call: the frames, hexadecimal. */
   take(): string[] {
     const { memory } = this;
-    const used = AREA + RX * STRIDE + DEVICE;
+    const used = AREA + RX * STRIDE + this.device;
     const frames: string[] = [];
     let left = 0;
     let kick = false;
@@ -99,15 +107,24 @@ export class NetPeer {
   }
 
   private get mmio(): boolean {
-    return this.target.transport === "mmio";
+    return this.target.mmio;
+  }
+  /** All transports of a machine are of one version. */
+  private get legacy(): boolean {
+    return this.target.transport === "mmio1";
   }
   private setUp(q: number): void {
     const area = AREA + q * STRIDE;
     const bytes = new Uint8Array(this.memory.buffer, this.memory.byteOffset + area, STRIDE);
     bytes.fill(0);
-    this.memory.setUint16(area + DRIVER, NO_INTERRUPT, true);
-    const places = [area, area + DRIVER, area + DEVICE];
-    if (this.mmio) {
+    this.memory.setUint16(area + this.driver, NO_INTERRUPT, true);
+    const places = [area, area + this.driver, area + this.device];
+    if (this.legacy) {
+      this.register(R.QUEUE_SEL, q);
+      this.register(LegacyMmioReg.GUEST_PAGE_SIZE, PAGE);
+      this.register(R.QUEUE_NUM, SIZE);
+      this.register(LegacyMmioReg.QUEUE_PFN, area / PAGE);
+    } else if (this.mmio) {
       this.register(R.QUEUE_SEL, q);
       this.register(R.QUEUE_NUM, SIZE);
       places.forEach((at, i) => this.register(R.QUEUE_DESC_LOW + 16 * i, at));
@@ -131,7 +148,7 @@ export class NetPeer {
   }
   /** Puts a head into the available ring as entry number `n`. */
   private makeAvailable(q: number, head: number, n: number): void {
-    const driver = AREA + q * STRIDE + DRIVER;
+    const driver = AREA + q * STRIDE + this.driver;
     this.memory.setUint16(driver + 4 + 2 * (n % SIZE), head, true);
     this.memory.setUint16(driver + 2, (n + 1) & 0xffff, true);
   }

@@ -40,7 +40,7 @@ export class Registers {
 
   /** Once in a machine's life: makes configuration space visible as memory. */
   powerOn(): void {
-    if (this.target.transport === "mmio") return;
+    if (this.target.mmio) return;
     const { platform } = this.world;
     for (const [register, value] of [[0x64, 0], [0x60, ECAM | 1]]) {
       platform.portWrite(0xcf8, 4, 0x8000_0000 | register);
@@ -59,10 +59,10 @@ export class Registers {
   }
   /** Device status, which a read does not change. */
   status(): number {
-    return this.target.transport === "mmio" ? this.read("mmio", 0x70, 4) : this.read("common", 0x14, 1);
+    return this.target.mmio ? this.read("mmio", 0x70, 4) : this.read("common", 0x14, 1);
   }
   setStatus(value: number): void {
-    if (this.target.transport === "mmio") this.write("mmio", 0x70, 4, value);
+    if (this.target.mmio) this.write("mmio", 0x70, 4, value);
     else this.write("common", 0x14, 1, value);
   }
 }

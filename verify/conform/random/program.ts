@@ -15,7 +15,7 @@ export type Place =
   | "msix"
   | "cfg"
   | "legacy"
-  /** MMIO: the whole window; its configuration starts at 0x100. */
+  /** MMIO, of either version: the whole window; its configuration starts at 0x100. */
   | "mmio";
 
 /** A descriptor of a chain. */
@@ -95,11 +95,15 @@ export const Ram = {
 /** The plain contents of buffers: never zero, which is what the entropy device writes. */
 export const pattern = (address: number): number => (address * 37 + (address >> 8) * 11) % 255 + 1;
 
-/** Where a legacy driver has a queue: the used ring begins on the next page (virtio 1.4, 2.7.2). */
-export function legacyPlace(q: number, size: number): { desc: number; driver: number; device: number } {
-  const desc = Ram.legacy + (q & 7) * Ram.legacyStride;
+/** Where a legacy driver has a queue: the used ring begins at the next multiple of `align` (virtio 1.4, 2.7.2). */
+export function legacyPlace(
+  q: number,
+  size: number,
+  align = 4096,
+  desc = Ram.legacy + (q & 7) * Ram.legacyStride,
+): { desc: number; driver: number; device: number } {
   const driver = desc + DESC_SIZE * size;
-  return { desc, driver, device: Math.ceil((driver + Avail.RING + 2 * size) / 4096) * 4096 };
+  return { desc, driver, device: Math.ceil((driver + Avail.RING + 2 * size) / align) * align };
 }
 /** Where a queue's areas lie by default. */
 export function ringPlace(q: number, size: number): { desc: number; driver: number; device: number } {

@@ -1,11 +1,14 @@
-import { CommonCfg, MmioReg } from "../../../spec/mod.ts";
+import { CommonCfg, LegacyMmioReg, MmioReg } from "../../../spec/mod.ts";
 import { Port } from "../driver/mod.ts";
 import type { Observation } from "./execute.ts";
 import type { Found } from "./kept.ts";
 import type { Desc, Program, Step } from "./program.ts";
 
-const COMMON = new Map(Object.entries(CommonCfg).map(([name, at]) => [at as number, name.toLowerCase()]));
-const MMIO = new Map(Object.entries(MmioReg).map(([name, at]) => [at as number, name.toLowerCase()]));
+const namesOf = (registers: Record<string, number>): Map<number, string> =>
+  new Map(Object.entries(registers).map(([name, at]) => [at, name.toLowerCase()]));
+const COMMON = namesOf(CommonCfg);
+/** Of both versions. */
+const MMIO = namesOf({ ...MmioReg, ...LegacyMmioReg });
 /** Those that are there whether or not MSI-X is enabled. */
 const LEGACY = new Map(
   Object.entries(Port).filter(([, at]) => at < Port.CONFIG_VECTOR).map((

@@ -3,8 +3,13 @@ export interface Target {
   /** `serial-mmio-packed`. */
   readonly name: string;
   readonly device: "rng" | "serial" | "net";
-  /** `pci`: modern on q35. `transitional`: with the legacy ports. `mmio`: version 2 on microvm. */
-  readonly transport: "pci" | "transitional" | "mmio";
+  /**
+   * `pci`: modern on q35. `transitional`: with the legacy ports. `mmio`: version 2 on microvm. `mmio1`: version 1, QEMU's
+   * default there.
+   */
+  readonly transport: "pci" | "transitional" | "mmio" | "mmio1";
+  /** Whether it is virtio-mmio, of either version. */
+  readonly mmio: boolean;
   /** Whether RING_PACKED is offered. */
   readonly packed: boolean;
   /** The machine, in QEMU's words. */
@@ -35,9 +40,12 @@ function target(device: Target["device"], transport: Target["transport"], packed
     : transport === "transitional"
     ? ",disable-legacy=off"
     : "";
-  const on = transport === "mmio" ? "device" : "pci";
+  const mmio = transport === "mmio" || transport === "mmio1";
+  const on = mmio ? "device" : "pci";
   const machine = transport === "mmio"
     ? "-machine microvm -global virtio-mmio.force-legacy=false"
+    : mmio
+    ? "-machine microvm"
     : "-machine q35";
   const words = [machine, "-m 16M -nodefaults"];
   if (device === "rng") {
@@ -63,6 +71,7 @@ function target(device: Target["device"], transport: Target["transport"], packed
     name: `${device}-${transport}-${packed ? "packed" : "split"}`,
     device,
     transport,
+    mmio,
     packed,
     words: words.join(" "),
     queues: QUEUES[device],
@@ -72,8 +81,9 @@ function target(device: Target["device"], transport: Target["transport"], packed
 
 /** Every target. */
 export const TARGETS: readonly Target[] = (["rng", "serial", "net"] as const).flatMap((device) =>
-  (["pci", "transitional", "mmio"] as const).flatMap((transport) =>
-    [false, true].map((packed) => target(device, transport, packed))
+  (["pci", "transitional", "mmio", "mmio1"] as const).flatMap((transport) =>
+    // RING_PACKED is in the second word of the features, of which version 1 takes nothing.
+    (transport === "mmio1" ? [false] : [false, true]).map((packed) => target(device, transport, packed))
   )
 );
 
