@@ -5,6 +5,7 @@ import { CONSOLE_MISTAKES } from "./mistakes_console.ts";
 import { DEVICE_MISTAKES } from "./mistakes_device.ts";
 import { LEGACY_MISTAKES } from "./mistakes_legacy.ts";
 import { MMIO_MISTAKES } from "./mistakes_mmio.ts";
+import { MMIO_LEGACY_MISTAKES } from "./mistakes_mmio_legacy.ts";
 import { MSIX_MISTAKES } from "./mistakes_msix.ts";
 import { NET_MISTAKES } from "./mistakes_net.ts";
 import { PACKED_MISTAKES } from "./mistakes_packed.ts";
@@ -18,6 +19,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...MSIX_MISTAKES,
   ...LEGACY_MISTAKES,
   ...MMIO_MISTAKES,
+  ...MMIO_LEGACY_MISTAKES,
   ...DEVICE_MISTAKES,
   ...RNG_MISTAKES,
   ...CONSOLE_MISTAKES,
