@@ -78,6 +78,7 @@ export class VirtioSerial extends VirtioDevice {
       name: options.name,
       chardev: options.chardev,
       guestConnected: false,
+      promised: 0,
       receiveQueue,
       transmitQueue: receiveQueue + 1,
     };
@@ -115,6 +116,10 @@ export class VirtioSerial extends VirtioDevice {
       else this.ctx.events.schedule(0, () => this.guard(() => this.lookForRoom()));
       if (this.broken) return;
     }
+    this.serve(index);
+    if (this.broken) this.loseInput();
+  }
+  private serve(index: number): void {
     if (index === ConsoleQueue.CTRL_TRANSMIT) return this.control();
     if (index === ConsoleQueue.CTRL_RECEIVE) return;
     const port = this.ports.find((p) => p.receiveQueue === index || p.transmitQueue === index);
@@ -161,11 +166,27 @@ export class VirtioSerial extends VirtioDevice {
     this.view.setUint32(C.MAX_NR_PORTS, this.options.maxPorts, true);
   }
   private disconnect(): void {
-    for (const port of this.ports) port.guestConnected = false;
+    for (const port of this.ports) {
+      port.guestConnected = false;
+      port.promised = 0;
+    }
   }
 
   private lookForRoom(): void {
-    for (const port of this.ports) if (port.chardev !== undefined) this.canReceive(port);
+    for (const port of this.ports) {
+      const room = port.chardev === undefined ? 0 : this.canReceive(port);
+      port.promised = this.listening ? room : 0;
+    }
+  }
+  /** A queue broke after room was found: QEMU takes the input that waits all the same, and has no place for it. */
+  private loseInput(): void {
+    for (const port of this.ports) {
+      if (port.promised === 0) continue;
+      this.ctx.events.schedule(0, () => {
+        this.guard(() => port.chardev?.acceptInput());
+        port.promised = 0;
+      });
+    }
   }
   /** Input may wait for buffers. QEMU asks how much fits whether or not any does, and so finds a broken ring. */
   private offerInput(port: ConsolePort): void {
@@ -173,6 +194,7 @@ export class VirtioSerial extends VirtioDevice {
   }
   private canReceive(port: ConsolePort): number {
     const { receiveQueue } = port;
+    if (this.broken && this.lookedAt === this.ctx.events.now && port.promised > 0) return port.promised;
     if (!this.ready(receiveQueue) || !this.driverOk || this.isEmpty(receiveQueue)) return 0;
     if (this.negotiated(ConsoleF.MULTIPORT) && !port.guestConnected) return 0;
     // As in QEMU, where it is an int: buffers of 2 GiB and more are none.
@@ -181,6 +203,7 @@ export class VirtioSerial extends VirtioDevice {
   /** What the buffers do not take is lost (as in QEMU), so {@link canReceive} comes first. */
   private receive(port: ConsolePort, bytes: Uint8Array): void {
     const { receiveQueue } = port;
+    port.promised = 0;
     if (!port.guestConnected || !this.ready(receiveQueue)) return;
     for (let done = 0; done < bytes.length;) {
       const chain = this.pop(receiveQueue);

@@ -20,6 +20,8 @@ export interface ConsolePort {
   readonly chardev: Chardev | undefined;
   /** The guest opened its end: PORT_OPEN, or DRIVER_OK where there is no MULTIPORT. */
   guestConnected: boolean;
+  /** Bytes for which there was room when the device last looked. */
+  promised: number;
   readonly receiveQueue: number;
   readonly transmitQueue: number;
 }

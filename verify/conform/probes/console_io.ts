@@ -227,6 +227,18 @@ const questions = [
     c.say(Q.TX, "out");
     return c.outcome();
   }),
+  open("receive-lost", "input waits, and with room for it comes a bad chain on another queue", async (c) => {
+    await c.type("typed");
+    await new Promise((done) => setTimeout(done, IDLE));
+    c.rings[Q.TX].chain([{ addr: c.at(Q.TX, 0), len: 0 }]);
+    c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 16, flags: W }]);
+    c.front.kick(Q.TX);
+    const broken = c.outcome();
+    const d = opened(c.front.rewind(), "split");
+    d.receive(Q.RX, [200]);
+    await d.type("");
+    return await drained(d, [broken, d.outcome()]);
+  }),
   open("receive-readable", "input into a buffer that is to read only", async (c) => {
     c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 0), len: 16 }]);
     c.rings[Q.RX].chain([{ addr: c.at(Q.RX, 1), len: 16, flags: W }], 1);
