@@ -1,5 +1,6 @@
 import { chains } from "./generate_chain.ts";
 import { command, frameAndRoom, frameIn } from "./generate_net.ts";
+import { filtered } from "./generate_net_filter.ts";
 import { strayLegacy } from "./generate_legacy.ts";
 import { movedQueue } from "./generate_mmio_legacy.ts";
 import { strayAccess, strayConfig, strayMsix, strayNotify } from "./generate_registers.ts";
@@ -36,7 +37,10 @@ export function bodyAction(d: Driver): void {
   if (d.target.transport === "transitional") choices.push([6, strayLegacy]);
   if (d.version1) choices.push([8, movedQueue]);
   if (d.target.device === "net") {
-    choices.push([14, frameAndRoom], [5, frameIn], [12, command], [2, strayConfig]);
+    choices.push([14, (d) => frameAndRoom(d)], [5, (d) => frameIn(d)], [12, command], [8, filtered], [
+      2,
+      strayConfig,
+    ]);
   }
   d.dice.weighted(choices)(d);
 }

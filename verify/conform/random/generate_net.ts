@@ -6,7 +6,7 @@ import type { Desc } from "./program.ts";
 /** The queues of a card with one pair. */
 export const RX = 0, TX = 1, CTRL = 2;
 const WRITE = 2;
-const ADDRESSES = ["525400123456", "ffffffffffff", "01005e000001", "02000000000a", "020000000001"];
+export const ADDRESSES = ["525400123456", "ffffffffffff", "01005e000001", "02000000000a", "020000000001"];
 const OFFERED = {
   CTRL_GUEST_OFFLOADS: 1 << 2,
   MRG_RXBUF: 1 << 15,
@@ -30,8 +30,8 @@ export function netFeatures(d: Driver): number {
   return low;
 }
 
-/** A frame for the driver, from the other end of the cable. */
-export function frameIn(d: Driver): void {
+/** A frame for the driver, from the other end of the cable; `to` an address of {@link ADDRESSES}, `tag` a VLAN's number. */
+export function frameIn(d: Driver, to?: string, tag?: number): void {
   const { dice } = d;
   const length = dice.weighted<() => number>([
     [10, () => dice.int(14, 64)],
@@ -40,10 +40,10 @@ export function frameIn(d: Driver): void {
     [1, () => dice.int(301, 600)],
   ])();
   const frame = Uint8Array.from({ length }, () => dice.int(1, 255));
-  frame.set(Uint8Array.fromHex(dice.pick(ADDRESSES)).subarray(0, length));
+  frame.set(Uint8Array.fromHex(to ?? dice.pick(ADDRESSES)).subarray(0, length));
   // Nothing that QEMU's user network, which listens, would answer.
-  const tagged = dice.chance(0.2);
-  const type = tagged ? [0x81, 0x00, 0, dice.pick([0, 1, 5]), 0x88, 0xb5] : [0x88, 0xb5];
+  const tagged = tag !== undefined || dice.chance(0.2);
+  const type = tagged ? [0x81, 0x00, 0, tag ?? dice.pick([0, 1, 5]), 0x88, 0xb5] : [0x88, 0xb5];
   frame.set(type.slice(0, Math.max(0, length - 12)), Math.min(12, length));
   d.add({ op: "input", hex: frame.toHex() });
 }
@@ -150,16 +150,16 @@ function list(d: Driver): number[] {
   return bytes;
 }
 
-/** A frame in, and room for it. */
-export function frameAndRoom(d: Driver): void {
+/** A frame in, as {@link frameIn}, and room for it. */
+export function frameAndRoom(d: Driver, to?: string, tag?: number): void {
   const queue: QueuePlan | undefined = d.queues.get(RX);
-  if (queue === undefined) return frameIn(d);
+  if (queue === undefined) return frameIn(d, to, tag);
   for (let n = d.dice.int(1, 3); n > 0 && queue.waiting < queue.size; n--) {
     const chain = netReceived(d).slice(0, Math.max(1, queue.size - queue.waiting));
     d.add({ op: "chain", q: RX, d: chain });
     queue.waiting += d.packed ? chain.length : 1;
   }
   publish(d, queue);
-  frameIn(d);
+  frameIn(d, to, tag);
   queue.waiting = 0;
 }
