@@ -29,6 +29,8 @@ const WRITABLE = ~READ_ONLY;
  */
 export class Ioapic implements IoHandler {
   declare readonly name: string;
+  /** Told of each line that changes, whether or not the machine is traced. */
+  onLine: ((line: number, level: boolean) => void) | undefined;
   private select = 0;
   private id = 0;
   private irr = 0;
@@ -62,6 +64,7 @@ export class Ioapic implements IoHandler {
     const bit = 1 << pin;
     const changed = ((this.levels & bit) !== 0) !== level;
     this.levels = level ? this.levels | bit : this.levels & ~bit;
+    if (changed) this.onLine?.(this.firstLine + pin, level);
     if (changed && this.trace.on) {
       this.trace.emit({ ev: "irq_line", line: this.firstLine + pin, level, dev });
       this.trace.emit({

@@ -19,6 +19,8 @@ export interface World {
   readonly platform: Platform;
   /** Guest RAM from address 0 on. */
   readonly memory: DataView<ArrayBufferLike>;
+  /** Whether the machine is traced: devices have shorter ways where it is not. Of the real QEMU nothing changes. */
+  traced: boolean;
   /** Lets the devices finish what they were told to do. */
   settle(): void;
   /** How interrupt lines changed since the last call: `raise 20`, `lower 20`. */
@@ -40,7 +42,10 @@ class LineRecorder implements TraceSink {
   readonly on = true;
   lines: string[] = [];
   emit(event: TraceEvent): void {
-    if (event.ev === "irq_line") this.lines.push(`${event.level ? "raise" : "lower"} ${event.line}`);
+    if (event.ev === "irq_line") this.changed(event.line, event.level);
+  }
+  changed(line: number, level: boolean): void {
+    this.lines.push(`${level ? "raise" : "lower"} ${line}`);
   }
   take(): string[] {
     const lines = this.lines;
@@ -74,11 +79,13 @@ export function describe(words: string): MachineDescription {
 
 /** Builds the simulated world. */
 export function simulatedWorld(desc: MachineDescription): World {
-  const trace = new LineRecorder();
+  const lines = new LineRecorder();
+  const trace: TraceSink & { on: boolean } = { on: false, emit: () => {} };
   const c0 = new TakenChardev("c0");
   const chardevs = new Map([["c0", c0]]);
   const platform = createMachine(desc, { chardevs, netdevs: hubPorts(desc), seed: 1, trace });
   platform.random.fill = (target) => void target.fill(0);
+  for (const ioapic of platform.ioapics) ioapic.onLine = (line, level) => lines.changed(line, level);
   const { bytes } = platform.ram[0];
   const chardev = desc.chardevs.some((c) => c.id === "c0") ? platform.chardev("c0", true) : undefined;
   const settle = () => {
@@ -91,8 +98,14 @@ export function simulatedWorld(desc: MachineDescription): World {
     name: "simulated",
     platform,
     memory: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    get traced() {
+      return trace.on;
+    },
+    set traced(on) {
+      trace.on = on;
+    },
     settle,
-    takeLines: () => trace.take(),
+    takeLines: () => lines.take(),
     takeOutput: () => c0.take(),
     input(bytes) {
       platform.chardev("c0", true).input(bytes);
@@ -136,6 +149,7 @@ export async function qemuWorld(desc: MachineDescription, options: QemuWorldOpti
     name: "qemu",
     platform,
     memory: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    traced: true,
     settle,
     takeLines: () => trace.take(),
     takeOutput: () => c0.take(),

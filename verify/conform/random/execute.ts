@@ -63,6 +63,7 @@ export class Rig {
    */
   async run(program: Program, patience = 1): Promise<Observation[]> {
     const seen: Observation[] = [];
+    this.world.traced = program.index % 2 === 1;
     try {
       this.reset(patience);
       this.used = program;
