@@ -81,6 +81,17 @@ const bad = (
 const write = (card: Nic, len: number): Desc => ({ addr: card.room(), len, flags: W });
 const read = (card: Nic, len: number): Desc => ({ addr: card.room(), len });
 
+/** A frame comes after DRIVER_OK and before the receive queue is there; `then` something, and the queue is set up. */
+function beforeQueue(card: Nic, peer: Nic, ring: bigint, then = () => {}): void {
+  card.start(VERSION_1 | ring);
+  card.front.status = 0;
+  card.front.negotiate(VERSION_1 | ring);
+  card.go();
+  peer.send(frameTo(OURS, 50));
+  then();
+  card.setUp(RX, (ring & PACKED) !== 0n);
+}
+
 /** Frames on their way to the driver. */
 export const receiveQuestions: readonly NetQuestion[] = [
   merged("one", "each frame fits into one buffer, the last exactly", [100, 100, 100], [14, 60, 88]),
@@ -186,12 +197,7 @@ export const receiveQuestions: readonly NetQuestion[] = [
     spec: BUFFERS,
     listener: true,
     run({ card, peer }, ring) {
-      card.start(VERSION_1 | ring);
-      card.front.status = 0;
-      card.front.negotiate(VERSION_1 | ring);
-      card.go();
-      peer.send(frameTo(OURS, 50));
-      card.setUp(RX, (ring & PACKED) !== 0n);
+      beforeQueue(card, peer, ring);
       card.give(RX, [write(card, 100)], false);
       card.give(RX, [write(card, 100)], false);
       peer.send(frameTo(OURS, 60));
@@ -204,13 +210,7 @@ export const receiveQuestions: readonly NetQuestion[] = [
     spec: BUFFERS,
     listener: true,
     run({ card, peer }, ring) {
-      card.start(VERSION_1 | ring);
-      card.front.status = 0;
-      card.front.negotiate(VERSION_1 | ring);
-      card.go();
-      peer.send(frameTo(OURS, 50));
-      card.go();
-      card.setUp(RX, (ring & PACKED) !== 0n);
+      beforeQueue(card, peer, ring, () => void card.go());
       card.receive(100, 100);
       const lost = card.seen();
       return [lost, arrive(card, peer, [60])];
