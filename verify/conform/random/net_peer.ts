@@ -16,8 +16,8 @@ const NOTIFY = 0x3000;
 /** Its memory, behind that of programs. */
 const AREA = 0x20_0000, STRIDE = 0x4000;
 const BUFFERS = AREA + 4 * STRIDE, BUFFER = 2048;
-/** Bytes of a VLAN tag. */
-const TAG = 4;
+/** Bytes of a frame that a receive filter looks at. */
+const LOOKED_AT = 18;
 /** Frames that can wait at once. */
 export const PEER_BUFFERS = 64;
 const SIZE = PEER_BUFFERS;
@@ -76,11 +76,11 @@ export class NetPeer {
     const slot = this.sent % SIZE;
     const at = BUFFERS + (SIZE + slot) * BUFFER;
     const length = NET_HDR_SIZE + frame.length;
-    const bytes = new Uint8Array(memory.buffer, memory.byteOffset + at, length + TAG);
+    const bytes = new Uint8Array(memory.buffer, memory.byteOffset + at, length + LOOKED_AT);
     bytes.fill(0, 0, NET_HDR_SIZE);
     bytes.set(frame, NET_HDR_SIZE);
-    // QEMU looks for a tag also where a frame has ended: there is none in these.
-    bytes.fill(0xff, length);
+    // QEMU's receive filter looks for an address and a tag also where a frame has ended: zeros are neither.
+    bytes.fill(0, length);
     this.describe(TX, slot, at, length, 0);
     this.makeAvailable(TX, slot, this.sent++);
     this.kick(TX);
