@@ -90,7 +90,8 @@ export const PACKED_MISTAKES: readonly Mistake[] = [
     rule: "indirect table, 2.8.7: a multiple of 16 bytes",
     file: PACKED,
     find: "if (length === 0 || length % DESC_BYTES !== 0) this.badTable(chain, length);",
-    replace: "if (length < DESC_BYTES) this.badTable(chain, length);",
+    replace:
+      "if (length === 0) this.badTable(chain, length);\n      if (length % DESC_BYTES !== 0) return undefined;",
     on: "packed",
   },
   {
