@@ -1,7 +1,8 @@
 import type { Value } from "./check.ts";
-import { type Desc, W } from "./driver/mod.ts";
+import { type Desc, type PciFront, W } from "./driver/mod.ts";
 import {
   BROADCAST,
+  CTRL,
   EVENT_IDX,
   frameTo,
   HEADER,
@@ -14,6 +15,9 @@ import {
 } from "./net_session.ts";
 
 const SEND = "virtio 1.4, 5.1.6.2";
+const CTRL_VQ = 1n << 17n;
+/** Bytes between the places that notify two queues. */
+const NOTIFY_STRIDE = 4;
 
 /** What the peer got: lengths, and the start of each frame. */
 function got(peer: Nic, places: readonly number[]): Value {
@@ -149,6 +153,26 @@ export const transmitQuestions: readonly NetQuestion[] = [
       card.front.status = 15;
       card.front.run();
       return [...off, card.seen(), got(peer, places)];
+    },
+  },
+  {
+    name: "transmit/two-notified",
+    title:
+      "one access notifies the transmit queue and, over its edge, the control queue, which has a bad chain",
+    spec: "virtio 1.4, 4.1.3.1",
+    transport: "pci",
+    run({ card, peer }, ring) {
+      card.start(VERSION_1 | CTRL_VQ | ring);
+      const [place] = peer.receive(200);
+      const frame = frameTo(OTHER);
+      const bytes = new Uint8Array(HEADER + frame.length);
+      bytes.set(frame, HEADER);
+      card.give(TX, [{ addr: card.room(bytes), len: bytes.length }], false);
+      card.give(CTRL, [{ addr: card.room(), len: 0 }], false);
+      const front = card.front as PciFront;
+      front.store(front.notify + TX * NOTIFY_STRIDE + 2, 4, 0);
+      front.run();
+      return { sent: got(peer, [place]), status: front.status };
     },
   },
 ];

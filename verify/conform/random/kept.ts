@@ -112,6 +112,14 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
       before(found).some(hasAreaBelow) && replayed(before(found)).some(hasTableOutside),
   },
   {
+    // One access over the places that notify two queues.
+    id: "two-notified-at-once",
+    is: ({ program, difference: { step } }) => {
+      const last = program.steps[step];
+      return last?.op === "reg" && last.at === "notify" && last.off % 4 + last.width > 4;
+    },
+  },
+  {
     id: "mmio-queue-reset",
     is: (found) =>
       targetOf(found.program.target).transport === "mmio" &&
