@@ -4,6 +4,7 @@ import type { Difference } from "./compare.ts";
 import type { Observation } from "./execute.ts";
 import {
   hasMixedIds,
+  hasShortList,
   hasTableBehind,
   hasTableOutside,
   offersShortControlBuffer,
@@ -72,10 +73,12 @@ export const KEPT: readonly { readonly id: string; is(found: Found): boolean }[]
     id: "packed-unpop",
     is: (found) => {
       const { packed, device } = targetOf(found.program.target);
+      const steps = before(found);
+      const frames = steps.flatMap((s) => s.op === "input" ? [s.hex.length / 2 + NET_HDR_SIZE] : []);
       return packed && device === "net" &&
-        joined(before(found)).some((list) =>
-          list.length > 1 &&
-          before(found).some((s) => s.op === "input" && s.hex.length / 2 + NET_HDR_SIZE > roomOf(list))
+        frames.some((n) =>
+          joined(steps).some((list) => list.length > 1 && n > roomOf(list)) ||
+          replayed(steps).some((r) => hasShortList(r, n))
         );
     },
   },

@@ -101,6 +101,11 @@ export function hasTableOutside(r: Replayed): boolean {
   );
 }
 
+/** Whether a list of several descriptors of a packed ring has room for fewer bytes. */
+export function hasShortList(r: Replayed, bytes: number): boolean {
+  return r.ring.packed && chains(r).some((list) => list.length > 1 && writable(r, list) < bytes);
+}
+
 /** The longest control message: 8 bytes, and the name of a port with a 0 behind it. */
 const LONGEST_CONTROL = 8 + PORT_NAME.length + 1;
 const OWNED = PackedDescF.AVAIL | PackedDescF.USED;
