@@ -101,9 +101,10 @@ export function hasTableOutside(r: Replayed): boolean {
   );
 }
 
-/** Whether a list of several descriptors of a packed ring has room for fewer bytes. */
+/** Whether a list of several descriptors of a card's packed receive ring has room for fewer bytes. */
 export function hasShortList(r: Replayed, bytes: number): boolean {
-  return r.ring.packed && chains(r).some((list) => list.length > 1 && writable(r, list) < bytes);
+  return r.ring.packed && r.ring.q === 0 &&
+    chains(r).some((list) => list.length > 1 && writable(r, list) < bytes);
 }
 
 /** The longest control message: 8 bytes, and the name of a port with a 0 behind it. */

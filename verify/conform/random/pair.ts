@@ -60,7 +60,7 @@ export class Pair {
     }
     return { found, kept: undefined };
   }
-  /** The same without the second look: for the many tries of the shrinker. */
+  /** The same with one more look at most: for the many tries of the shrinker. */
   async quick(program: Program): Promise<Verdict> {
     let found = await this.once(program, PATIENCE, 2);
     if (found !== undefined) {
